@@ -1,0 +1,59 @@
+# Needs Python 3.11, 3.12 or 3.13 and make; everything else goes into .venv. GNU make 3.81 will do.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check serve doctor lock clean
+
+# The first Python of a version we support; set PYTHON to choose another.
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	if $$p -c '$(SUPPORTED)' >/dev/null 2>&1; then echo $$p; break; fi; done)
+
+PY := .venv/bin/python
+# Beside the packages, not among them: uv brings .venv to exactly what the lock names, itself excluded.
+UV := .venv/tools/bin/uv
+STAMP := .venv/.stamp
+# Settings for a server with real keys: copy .env.example to .env.
+WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## Create .venv and install everything (the other targets do it when needed)
+
+demo: $(STAMP) ## Two shops and scripted callers, no keys needed; ARGS="--calls 2 --exit --json out.json"
+	@$(PY) scripts/demo.py $(ARGS)
+
+test: $(STAMP) ## Run the tests; ARGS="-k tickets -x"
+	@$(PY) -m pytest $(ARGS)
+
+check: $(STAMP) ## Lint, format, types, and the direction of imports
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright
+	@.venv/bin/lint-imports --no-logo
+
+serve: $(STAMP) ## Answer real calls, with the keys in .env (docs/going-live.md)
+	@$(WITH_ENV) exec $(PY) server.py
+
+doctor: $(STAMP) ## Check keys, address, store and one emulated call, each with its remedy
+	@$(WITH_ENV) exec $(PY) scripts/doctor.py $(ARGS)
+
+lock: $(UV) ## Write requirements.lock anew from pyproject.toml
+	@$(UV) pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+		--no-annotate --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
+
+clean: ## Remove what make made; shops and records in var/ stay
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	find agent dashboard_bridge scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(UV):
+	@test -x $(PY) || test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one or set PYTHON=" >&2; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade >/dev/null
+	$(PY) -m pip install -q --disable-pip-version-check --upgrade --target .venv/tools "uv>=0.9,<1"
+
+$(STAMP): requirements.lock pyproject.toml | $(UV)
+	$(UV) pip sync -q --python $(PY) requirements.lock
+	$(UV) pip install -q --python $(PY) --no-deps --editable .
+	@touch $@

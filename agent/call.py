@@ -1,0 +1,117 @@
+"""One phone call, from pick-up to hang-up. Read this first."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+from loguru import logger
+
+from agent.errors import ChairsideError, NotFound
+from agent.events import CallAnswered, CallEnded, EndReason
+from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.prompt import get_ai_context_for_location
+from agent.model import Caller, Shop
+from agent.pipelines.greeting import Phrases, wording
+from agent.pipelines.line import Line
+from agent.pipelines.receptionist import Receptionist
+from agent.pipelines.speech import SpeechStack
+from agent.pipelines.tap import CallLog
+from agent.ports import CallStore, Clock, EventBus, Telephone
+from agent.settings import Settings
+from agent.switchboard import Switchboard
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a call needs from the house; built once per process in `agent.wiring`."""
+
+    settings: Settings
+    clock: Clock
+    knowledge: KnowledgeCache
+    calls: CallStore
+    bus: EventBus
+    telephone: Telephone
+    speech: SpeechStack
+    phrases: Phrases
+    switchboard: Switchboard
+
+
+async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
+    """Answer, converse until somebody hangs up, and leave everything tidy.
+
+    The caller is admitted and the media stream is open. Returns who ended the call; never raises for what
+    happens in it. `CallAnswered` is published first, `CallEnded` last, each exactly once.
+    """
+    began = asyncio.get_running_loop().time()
+    shop = _shop_of(caller, services)  # pinned: a change of the shop is for the next call
+    log = CallLog(caller, services.bus, services.clock)
+    reason: EndReason = "failed"
+    receptionist: Receptionist | None = None
+    try:
+        heard = await _greet(shop, line, services)
+        log.publish(
+            CallAnswered,
+            caller=caller.caller,
+            called=caller.called,
+            business_name=shop.business_name,
+            greeting=wording(shop)["greeting"],
+        )
+        receptionist = _receptionist(shop, line, heard, log, services)
+        services.switchboard.connect(caller.call_sid, receptionist)
+        reason = await receptionist.run()
+    except asyncio.CancelledError:
+        reason = "server_stopped"
+        raise
+    except Exception:  # the caller must not pay for our mistake: /voice/after takes over
+        logger.exception("call {} failed", caller.call_sid)
+    finally:
+        services.switchboard.ended(caller.call_sid, reason)
+        log.publish(
+            CallEnded,
+            reason=reason,
+            duration_ms=round((asyncio.get_running_loop().time() - began) * 1000),
+            turns=receptionist.turns if receptionist else 0,
+        )
+    return reason
+
+
+def _shop_of(caller: Caller, services: Services) -> Shop:
+    shop = services.knowledge.shop(caller.location_id)
+    if shop is None:
+        raise NotFound("unknown_location", f"location {caller.location_id} is not registered")
+    return shop
+
+
+async def _greet(shop: Shop, line: Line, services: Services) -> list[str]:
+    """Put the greeting on the wire before anything else is built; the words heard of it gather in the result."""
+    heard: list[str] = []
+    greeting = services.phrases.get(shop, "greeting")
+    if greeting is not None:
+        await line.say(greeting, heard.append)
+    return heard
+
+
+def _receptionist(shop: Shop, line: Line, greeting_heard: list[str], log: CallLog, services: Services) -> Receptionist:
+    """The conversation of this call: what it knows, how it hears, thinks and speaks."""
+    return Receptionist(
+        shop=shop,
+        instructions=get_ai_context_for_location(shop, now=services.clock(), caller=log.caller),
+        line=line,
+        greeting_heard=greeting_heard,
+        log=log,
+        speech=services.speech,
+        phrases=services.phrases,
+        calls=services.calls,
+        settings=services.settings,
+        hang_up=partial(_hang_up, log.caller, services),
+    )
+
+
+async def _hang_up(caller: Caller, services: Services) -> None:
+    """Tell the phone company. Should that fail, the closed stream leads Twilio to `/voice/after`, which hangs up."""
+    try:
+        await services.telephone.hang_up(caller.call_sid)
+    except ChairsideError as why:
+        logger.warning("hang-up of {} failed: {}", caller.call_sid, why)

@@ -1,0 +1,132 @@
+"""Twilio's caller side: rings our webhook, obeys its TwiML, and talks and listens over the media socket."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import aiohttp
+from twilio.request_validator import RequestValidator
+
+from agent.emulators.line import Line
+from agent.emulators.media_socket import MediaSocket, Signing, open_media_socket
+from agent.emulators.phrasebook import Phrasebook
+from agent.emulators.report import CallReport
+from agent.emulators.scenario import Scenario
+from agent.emulators.twilio import PhoneCall, TwilioRest
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a webhook answered."""
+
+    status: int
+    text: str
+
+
+class Caller:
+    """Everybody who phones one server. Use as an async context manager; calls may run at the same time."""
+
+    def __init__(self, *, server_url: str, public_url: str, rest: TwilioRest, phrasebook: Phrasebook) -> None:
+        self.server_url = server_url.rstrip("/")
+        self.public_url = public_url.rstrip("/")
+        self.rest = rest
+        self.phrasebook = phrasebook
+        self._validator = RequestValidator(rest.auth_token)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Caller:
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The HTTP client. Raises RuntimeError outside the context."""
+        if self._session is None:
+            raise RuntimeError("use the caller inside `async with`")
+        return self._session
+
+    async def call(self, scenario: Scenario, *, signing: Signing = "right") -> CallReport:
+        """Play a scenario from ringing to the end. Failures are in the report, not raised."""
+        sid = "CA" + uuid.uuid4().hex
+        state = PhoneCall(sid, scenario.caller, scenario.to)
+        self.rest.calls[sid] = state
+        return await Line(self, state, scenario, signing).run()
+
+    def form(self, call_sid: str, *, to: str, caller: str, status: str = "ringing", **more: str) -> dict[str, str]:
+        """The fields that Twilio posts to a voice webhook."""
+        return {
+            "Called": to,
+            "ToState": "",
+            "CallerCountry": "US",
+            "Direction": "inbound",
+            "CallerState": "NY",
+            "ToZip": "",
+            "CallSid": call_sid,
+            "To": to,
+            "CallerZip": "",
+            "ToCountry": "US",
+            "CalledZip": "",
+            "ApiVersion": "2010-04-01",
+            "CalledCity": "",
+            "CallStatus": status,
+            "From": caller,
+            "AccountSid": self.rest.account_sid,
+            "CalledCountry": "US",
+            "CallerCity": "NEW YORK CITY",
+            "ToCity": "",
+            "FromCountry": "US",
+            "Caller": caller,
+            "FromCity": "NEW YORK CITY",
+            "CalledState": "",
+            "FromZip": "",
+            "FromState": "NY",
+            **more,
+        }
+
+    async def post(self, url: str, form: Mapping[str, str], *, signing: Signing = "right") -> Answer:
+        """POST a form to a path or public URL, signed over the public URL. Raises aiohttp.ClientError."""
+        public = urljoin(self.public_url + "/", url)
+        headers = {"User-Agent": "TwilioProxy/1.1", "Accept": "*/*", **self._sign(public, form, signing)}
+        async with self.session.post(self._reachable(public), data=dict(form), headers=headers) as response:
+            return Answer(response.status, await response.text())
+
+    async def open_media(
+        self,
+        url: str = "/media",
+        *,
+        call_sid: str | None = None,
+        signing: Signing = "right",
+        headers: Mapping[str, str] | None = None,
+    ) -> MediaSocket:
+        """Dial a media door as Twilio does. Raises aiohttp.ClientError when it does not open."""
+        public = urljoin(self.public_url.replace("http", "ws", 1) + "/", url)
+        return await open_media_socket(
+            self.session,
+            self._reachable(public),
+            account_sid=self.rest.account_sid,
+            call_sid=call_sid or "CA" + uuid.uuid4().hex,
+            stream_sid="MZ" + uuid.uuid4().hex,
+            headers={"User-Agent": "Twilio.TmeWs/1.0", **self._sign(public, {}, signing), **(headers or {})},
+        )
+
+    def _sign(self, url: str, form: Mapping[str, str], signing: Signing) -> dict[str, str]:
+        if signing == "none":
+            return {}
+        signature = self._validator.compute_signature(url, dict(form))
+        return {"X-Twilio-Signature": signature if signing == "right" else "wrong" + signature[5:]}
+
+    def _reachable(self, public: str) -> str:
+        """Where a public address is on this machine; addresses of others stay as they are."""
+        asked, ours, here = urlsplit(public), urlsplit(self.public_url), urlsplit(self.server_url)
+        if asked.netloc != ours.netloc:
+            return public
+        secure = here.scheme in ("https", "wss")
+        scheme = ("ws" if asked.scheme.startswith("ws") else "http") + ("s" if secure else "")
+        return urlunsplit((scheme, here.netloc, here.path + asked.path, asked.query, ""))

@@ -1,0 +1,81 @@
+"""Everything that can go wrong, by stage. What a caller hears is chosen by `code`, never by message."""
+
+from __future__ import annotations
+
+
+class ChairsideError(Exception):
+    """A failure with a stable `code` (for machines and metrics) and a `message` (one sentence for people)."""
+
+    stage = "chairside"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"[{self.stage}/{self.code}] {self.message}"
+
+
+class SettingsError(ChairsideError):
+    """The process cannot start as configured; `problems` names every setting that is missing or wrong."""
+
+    stage = "settings"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("settings_invalid", "Chairside cannot start: " + "; ".join(problems))
+        self.problems = problems
+
+
+class ShopFileError(ChairsideError):
+    """A shop file was refused whole; `problems` holds one `path: what is wrong` line each."""
+
+    stage = "knowledge"
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        super().__init__("shop_file_invalid", f"{source}: " + "; ".join(problems))
+        self.problems = problems
+
+
+class StoreError(ChairsideError):
+    """A store could not do what was asked."""
+
+    stage = "store"
+
+
+class Conflict(StoreError):
+    """The write contradicts what is already stored (a phone number of another shop, for example)."""
+
+
+class NotFound(StoreError):
+    """What was named is not stored for this location."""
+
+
+class Denied(StoreError):
+    """The store refused the credentials or the row."""
+
+
+class Unavailable(StoreError):
+    """The store cannot be reached now; nothing is known about the write."""
+
+
+class AccessError(ChairsideError):
+    """Somebody asked for what they may not have: tickets, tokens, signatures."""
+
+    stage = "access"
+
+
+class TelephonyError(ChairsideError):
+    """The phone company refused or could not be reached."""
+
+    stage = "telephony"
+
+
+class VendorError(ChairsideError):
+    """A speech or language vendor failed; `vendor` says which."""
+
+    stage = "vendor"
+
+    def __init__(self, vendor: str, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.vendor = vendor

@@ -1,0 +1,238 @@
+"""The nouns of the house, frozen. No other room is imported here.
+
+Units: prices are decimal amounts in the shop's currency, durations are whole minutes, phone numbers
+are E.164 strings, moments are timezone-aware UTC datetimes, audio is 8 kHz mu-law unless said.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import pairwise
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+LocationId = Annotated[int, Field(gt=0)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+def to_e164(text: str) -> str:
+    """Return `text` as E.164, or raise ValueError. National formats are refused: they have no country."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException as why:
+        raise ValueError(f"{text!r} is not an E.164 phone number like +18084826296") from why
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError(f"{text!r} is not a possible phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as why:
+        raise ValueError(f"{name!r} is not an IANA time zone like Pacific/Honolulu") from why
+    return name
+
+
+PhoneNumber = Annotated[str, AfterValidator(to_e164)]
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Model(BaseModel):
+    """Frozen, and strict about fields nobody knows: a typo in a shop file must not pass in silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
+
+
+class Service(Model):
+    """One line of the menu. No `price` means "ask": the receptionist must not invent one."""
+
+    name: Name
+    price: Annotated[Decimal, Field(ge=0, decimal_places=2)] | None = None
+    price_from: bool = False
+    """The price is a lower bound ("from 180")."""
+    price_text: str = ""
+    """The shop's own words where a number alone would lie ("by consultation")."""
+    minutes: Annotated[int, Field(gt=0, le=24 * 60)] | None = None
+    staff: tuple[Name, ...] = ()
+    """Names of the professionals who do it; empty means anyone."""
+    category: str = ""
+    description: str = ""
+
+
+class Professional(Model):
+    """Somebody who works at the shop."""
+
+    name: Name
+    role: str = ""
+    specialties: tuple[Name, ...] = ()
+
+
+class OpenInterval(Model):
+    """A stretch of opening hours in the shop's local time; it ends on the day it starts."""
+
+    opens: time
+    closes: time
+
+    @model_validator(mode="after")
+    def _in_order(self) -> OpenInterval:
+        if self.closes <= self.opens:
+            raise ValueError(f"closes {self.closes:%H:%M} is not after opens {self.opens:%H:%M}")
+        return self
+
+
+class OpeningHours(Model):
+    """A week in the shop's own time. A day without intervals is closed; several are a split day."""
+
+    week: dict[Weekday, tuple[OpenInterval, ...]] = Field(default_factory=dict[Weekday, tuple[OpenInterval, ...]])
+    closures: tuple[date, ...] = ()
+
+    @field_validator("week")
+    @classmethod
+    def _disjoint(cls, week: dict[Weekday, tuple[OpenInterval, ...]]) -> dict[Weekday, tuple[OpenInterval, ...]]:
+        for day, intervals in week.items():
+            ordered = sorted(intervals, key=lambda interval: interval.opens)
+            for before, after in pairwise(ordered):
+                if after.opens < before.closes:
+                    raise ValueError(f"{day}: {after.opens:%H:%M} lies inside another interval")
+            week = {**week, day: tuple(ordered)}
+        return week
+
+    def on(self, day: date) -> tuple[OpenInterval, ...]:
+        """The intervals of a local calendar day; empty when closed."""
+        return () if day in self.closures else self.week.get(WEEKDAYS[day.weekday()], ())
+
+
+class Faq(Model):
+    """A question customers ask, and the shop's answer."""
+
+    question: Text
+    answer: Text
+
+
+class Policy(Model):
+    """A rule of the shop in its own words (cancellation, deposit, patch test)."""
+
+    name: Name
+    text: Text
+
+
+class Shop(Model):
+    """Everything a call may know about a shop; one version, pinned for the length of a call."""
+
+    location_id: LocationId
+    business_name: Name
+    phone_number: PhoneNumber
+    """The number customers dial, which leads here."""
+    timezone: ZoneName
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    address: str = ""
+    website_url: str = ""
+    transfer_to: PhoneNumber | None = None
+    """A person's phone, for callers who need one."""
+    emergency_number: Annotated[str, StringConstraints(pattern=r"^\d{2,6}$")] = "112"
+    greeting: str = ""
+    """The shop's own greeting; empty means the house's. Either way it says an assistant answers."""
+    voice_id: str = ""
+    """The TTS vendor's voice; empty means the house's."""
+    hours: OpeningHours = OpeningHours()
+    services: tuple[Service, ...] = ()
+    professionals: tuple[Professional, ...] = ()
+    faq: tuple[Faq, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    version: Annotated[int, Field(ge=0)] = 0
+    """Grows by one with each stored change; set by the store."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @model_validator(mode="after")
+    def _staff_are_known(self) -> Shop:
+        known = {person.name for person in self.professionals}
+        unknown = {name for service in self.services for name in service.staff} - known
+        if known and unknown:
+            raise ValueError(f"services name staff who are not professionals: {', '.join(sorted(unknown))}")
+        return self
+
+
+class ShopListing(Model):
+    """A shop as the selector of a dashboard needs it."""
+
+    location_id: LocationId
+    business_name: Name
+    phone_number: PhoneNumber
+    timezone: ZoneName
+
+
+class CallRecord(Model):
+    """One phone call, as kept. `ended_at` and `end_reason` are None while it is under way."""
+
+    call_sid: str
+    location_id: LocationId
+    caller: str
+    """E.164, or what the carrier sent ("anonymous")."""
+    called: PhoneNumber
+    started_at: AwareDatetime
+    greeting: str = ""
+    """What the caller heard of the greeting."""
+    ended_at: AwareDatetime | None = None
+    end_reason: str | None = None
+
+
+class Turn(Model):
+    """A caller's utterance with its answer. `spoken` is what the caller heard of `said`."""
+
+    call_sid: str
+    location_id: LocationId
+    index: Annotated[int, Field(ge=1)]
+    heard: str
+    said: str = ""
+    spoken: str = ""
+    interrupted: bool = False
+    voice_to_voice_ms: float | None = None
+    at: AwareDatetime
+
+
+class Message(Model):
+    """What a caller left for the shop's people."""
+
+    call_sid: str
+    location_id: LocationId
+    tool_call_id: str
+    """Makes storing it twice harmless."""
+    caller_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    callback_number: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] = ""
+    text: Text
+    at: AwareDatetime
+
+
+class Caller(Model):
+    """Who is on the line, as the carrier told: the inputs of one call."""
+
+    call_sid: str
+    location_id: LocationId
+    caller: str
+    called: PhoneNumber
+
+
+def local(moment: datetime, shop: Shop) -> datetime:
+    """A moment in the shop's own time."""
+    return moment.astimezone(shop.zone)

@@ -1,0 +1,138 @@
+"""Ready-made speech: greetings and fixed phrases, rendered once by the TTS vendor and kept as mu-law.
+
+A call's greeting must be on the wire before anything else is built, so it is rendered when a shop appears or
+changes, and kept in files keyed by text, voice and model: a restart renders nothing again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cartesia import AsyncCartesia, CartesiaError
+from loguru import logger
+
+from agent.errors import VendorError
+from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.prompt import fixed_phrases, greeting_for
+from agent.model import Shop
+from agent.settings import Settings
+
+PhraseName = Literal["greeting", "goodbye", "still_there", "apology", "one_moment"]
+RENDERS_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words with their sound: 8 kHz mu-law, no header."""
+
+    text: str
+    ulaw: bytes
+
+
+class Phrases:
+    """What each shop's receptionist says word for word, ready to be written to the line."""
+
+    def __init__(self, settings: Settings, cartesia: AsyncCartesia, directory: Path) -> None:
+        self._settings = settings
+        self._cartesia = cartesia
+        self._directory = directory
+        self._ready: dict[str, Phrase] = {}
+        self._renders = asyncio.Semaphore(RENDERS_AT_ONCE)
+
+    def get(self, shop: Shop, name: PhraseName) -> Phrase | None:
+        """The phrase as this version of the shop says it; None while it is not rendered."""
+        return self._ready.get(self._key(shop, wording(shop)[name]))
+
+    async def prepare(self, shop: Shop) -> None:
+        """Render what this shop needs and does not have. Raises VendorError; what worked is kept."""
+        texts = [text for text in wording(shop).values() if self._key(shop, text) not in self._ready]
+        renders = await asyncio.gather(*(self._make_ready(shop, text) for text in texts), return_exceptions=True)
+        for failure in renders:
+            if failure is not None:
+                raise failure
+
+    @asynccontextmanager
+    async def following(self, knowledge: KnowledgeCache) -> AsyncGenerator[None]:
+        """Render anew whenever a shop changes, while the context is open."""
+        async with knowledge.changes() as shops:
+
+            async def follow() -> None:
+                async for shop in shops:
+                    await self.try_prepare(shop)
+
+            task = asyncio.create_task(follow(), name="phrases")
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def try_prepare(self, shop: Shop) -> bool:
+        """Like `prepare`, but a vendor that fails is logged: calls then speak the greeting through the pipeline."""
+        try:
+            await self.prepare(shop)
+        except VendorError as why:
+            logger.warning("phrases of location {} not rendered: {}", shop.location_id, why)
+            return False
+        return True
+
+    async def _make_ready(self, shop: Shop, text: str) -> None:
+        key = self._key(shop, text)
+        path = self._directory / f"{key}.ulaw"
+        if (kept := await asyncio.to_thread(_read, path)) is None:
+            async with self._renders:
+                kept = await self._render(shop, text)
+            await asyncio.to_thread(_write, path, kept)
+        self._ready[key] = Phrase(text, kept)
+
+    async def _render(self, shop: Shop, text: str) -> bytes:
+        try:
+            answer = await self._cartesia.tts.generate(
+                model_id=self._settings.cartesia_model,
+                transcript=text,
+                voice={"mode": "id", "id": self._voice(shop)},
+                output_format={"container": "raw", "encoding": "pcm_mulaw", "sample_rate": 8000},
+            )
+            audio = await answer.read()
+        except CartesiaError as why:
+            raise VendorError("cartesia", "render_failed", f"could not render {text!r}: {why}") from why
+        if not audio:
+            raise VendorError("cartesia", "no_audio", f"no audio came for {text!r}")
+        return audio
+
+    def _voice(self, shop: Shop) -> str:
+        return shop.voice_id or self._settings.cartesia_voice
+
+    def _key(self, shop: Shop, text: str) -> str:
+        named = "\n".join((self._settings.cartesia_model, self._voice(shop), text))
+        return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def wording(shop: Shop) -> Mapping[PhraseName, str]:
+    """The words of every ready-made phrase of a shop."""
+    fixed = fixed_phrases(shop)
+    return {
+        "greeting": greeting_for(shop),
+        "goodbye": fixed["goodbye"],
+        "still_there": fixed["still_there"],
+        "apology": fixed["apology"],
+        "one_moment": fixed["one_moment"],
+    }
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _write(path: Path, audio: bytes) -> None:
+    """Whole or not at all: another process may be reading."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{id(audio):x}.part")
+    part.write_bytes(audio)
+    part.replace(path)

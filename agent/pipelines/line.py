@@ -1,0 +1,359 @@
+"""The phone line of one call: Twilio's media stream as a Pipecat transport, with marks.
+
+Adds to Pipecat's Twilio serializer and WebSocket transport what they leave out: marks both ways, `stop`,
+digits as events, audio written before a pipeline exists, and a play-out lead so that a stalled event loop is
+not heard. Wire: Twilio's "Media Streams WebSocket messages" reference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import audioop
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from fastapi import WebSocket, WebSocketDisconnect
+from pipecat.audio.dtmf.types import KeypadEntry
+from pipecat.frames.frames import (
+    BotStoppedSpeakingFrame,
+    ControlFrame,
+    EndWorkerFrame,
+    Frame,
+    InputAudioRawFrame,
+    InputDTMFFrame,
+    InterruptionFrame,
+    OutputAudioRawFrame,
+    StartFrame,
+    TTSAudioRawFrame,
+    TTSStartedFrame,
+    TTSStoppedFrame,
+    TTSTextFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.serializers.twilio import TwilioFrameSerializer
+from pipecat.transports.websocket.fastapi import (
+    FastAPIWebsocketClient,
+    FastAPIWebsocketOutputTransport,
+    FastAPIWebsocketParams,
+    FastAPIWebsocketTransport,
+)
+
+from agent.pipelines.playout import Playout
+
+SAMPLE_RATE = 8000
+VOICED_RMS = 350
+"""16-bit RMS above which 20 ms of telephone audio count as voice; line noise stays under it."""
+MARK_EVERY_MS = 200.0
+"""How finely we know what was heard. Twilio answers every mark, so finer costs messages both ways."""
+CHUNK_MS = 200
+MAX_PAYLOAD = 64 * 1024
+GOODBYE_TIMEOUT_S = 10.0
+"""How long a goodbye may take to be heard before the line is closed over it."""
+
+
+@dataclass
+class HangUpFrame(ControlFrame):
+    """End the call once everything before this was heard. A caller who speaks up in time cancels it."""
+
+    reason: str = ""
+
+
+class Spoken(Protocol):
+    """Ready-made audio: 8 kHz mu-law and the words in it."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def ulaw(self) -> bytes: ...
+
+
+class LineListener(Protocol):
+    """Who wants to know what happens on the line."""
+
+    def digit_pressed(self, digit: str) -> None: ...
+    def caller_gone(self) -> None: ...
+    def hanging_up(self) -> None: ...
+    def answer_began(self, voice_to_voice_ms: float) -> None: ...
+
+
+class Line:
+    """One call's two-way audio with Twilio, from the `start` message on."""
+
+    def __init__(self, websocket: WebSocket, *, stream_sid: str, call_sid: str, lead_ms: int) -> None:
+        self.websocket = websocket
+        self.stream_sid = stream_sid
+        self.call_sid = call_sid
+        self.playout = Playout()
+        self.lead = lead_ms / 1000
+        self.malformed = 0
+        self.listener: LineListener | None = None
+        self._caller_voice_at: float | None = None
+        self._answer_due_since: float | None = None
+        self._last_mark = 0.0
+
+    def transport(self) -> LineTransport:
+        """The line as a Pipecat transport; build it once the greeting is on the wire."""
+        return LineTransport(self)
+
+    async def say(self, spoken: Spoken, heard: Callable[[str], None]) -> None:
+        """Write ready-made audio to the wire at once; `heard` gets each word when the caller has heard it."""
+        start = self.playout.written_ms
+        for word, at_ms in spread_words(spoken.text, len(spoken.ulaw) / 8):
+            self.playout.await_heard(lambda at=start + at_ms: at, lambda word=word: heard(word))
+        for at in range(0, len(spoken.ulaw), CHUNK_MS * 8):
+            await self.write(spoken.ulaw[at : at + CHUNK_MS * 8])
+            await self.mark()
+
+    async def write(self, ulaw: bytes) -> float:
+        """Send mu-law audio; return the seconds of play-out that are now ahead of the clock."""
+        await self.send(
+            {
+                "event": "media",
+                "streamSid": self.stream_sid,
+                "media": {"payload": base64.b64encode(ulaw).decode()},
+            }
+        )
+        return self.playout.write(len(ulaw) / 8, asyncio.get_running_loop().time())
+
+    async def mark(self) -> None:
+        """Ask to be told when what was written so far has been played."""
+        name = self.playout.mark()
+        if name is not None:
+            self._last_mark = self.playout.written_ms
+            await self.send({"event": "mark", "streamSid": self.stream_sid, "mark": {"name": name}})
+
+    async def mark_if_due(self) -> None:
+        if self.playout.written_ms - self._last_mark >= MARK_EVERY_MS or self._last_mark > self.playout.written_ms:
+            await self.mark()
+
+    async def send(self, message: Mapping[str, object]) -> None:
+        """Send one message; a socket that is gone is somebody else's news, and no error here."""
+        try:
+            await self.websocket.send_text(json.dumps(message))
+        except (RuntimeError, OSError, WebSocketDisconnect):
+            self.gone()
+
+    def gone(self) -> None:
+        """The caller's side is over: `stop`, or the socket closed."""
+        if self.listener is not None:
+            self.listener.caller_gone()
+
+    def expect_answer(self) -> None:
+        """A turn was heard: the clock of voice-to-voice runs from the caller's last voiced audio."""
+        self._answer_due_since = self._caller_voice_at
+
+    def caller_audio(self, pcm: bytes) -> None:
+        """Note when the caller's voice was last on the line."""
+        if audioop.rms(pcm, 2) > VOICED_RMS:
+            self._caller_voice_at = asyncio.get_running_loop().time()
+
+    def agent_audio(self, pcm: bytes) -> None:
+        """Note the first voiced audio of an answer."""
+        if self._answer_due_since is None or audioop.rms(pcm, 2) <= VOICED_RMS:
+            return
+        waited = asyncio.get_running_loop().time() - self._answer_due_since
+        self._answer_due_since = None
+        if self.listener is not None:
+            self.listener.answer_began(waited * 1000)
+
+    def ms_since_caller_voice(self) -> float | None:
+        """How long ago the caller's voice was last heard on the line; None before the first word."""
+        if self._caller_voice_at is None:
+            return None
+        return (asyncio.get_running_loop().time() - self._caller_voice_at) * 1000
+
+
+class LineSerializer(TwilioFrameSerializer):
+    """Twilio's messages to frames and back. What is malformed is counted and ignored: one bad message must
+    not end a call."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(line.stream_sid, line.call_sid, params=TwilioFrameSerializer.InputParams(auto_hang_up=False))
+        self._line = line
+
+    async def deserialize(self, data: str | bytes) -> Frame | None:
+        message = _parse(data)
+        if message is None:
+            self._line.malformed += 1
+            return None
+        match message.get("event"):
+            case "media":
+                return self._audio(message.get("media"))
+            case "mark":
+                self._line.playout.reached(str(_field(message.get("mark"), "name") or ""))
+            case "dtmf":
+                return self._digit(_field(message.get("dtmf"), "digit"))
+            case "stop":
+                self._line.gone()
+            case _:
+                self._line.malformed += message.get("event") not in ("connected", "start")
+        return None
+
+    def _audio(self, media: object) -> Frame | None:
+        payload = _field(media, "payload")
+        try:
+            if not isinstance(payload, str) or not 0 < len(payload) <= MAX_PAYLOAD:
+                raise ValueError("no payload")
+            pcm = audioop.ulaw2lin(base64.b64decode(payload, validate=True), 2)
+        except (ValueError, binascii.Error):
+            self._line.malformed += 1
+            return None
+        self._line.caller_audio(pcm)
+        return InputAudioRawFrame(audio=pcm, sample_rate=SAMPLE_RATE, num_channels=1)
+
+    def _digit(self, digit: object) -> Frame | None:
+        try:
+            key = KeypadEntry(digit)
+        except ValueError:
+            self._line.malformed += 1
+            return None
+        if self._line.listener is not None:
+            self._line.listener.digit_pressed(key.value)
+        return InputDTMFFrame(button=key)
+
+
+class LineOutput(FastAPIWebsocketOutputTransport):
+    """Output that keeps a lead over play-out, marks what it writes, and lets words pass when they were heard.
+
+    Pipecat times word frames by its own clock; here they wait for Twilio's word that the caller heard them, so
+    the history and the transcript hold what was heard and nothing else.
+    """
+
+    def __init__(
+        self,
+        transport: LineTransport,
+        line: Line,
+        client: FastAPIWebsocketClient,
+        params: FastAPIWebsocketParams,
+    ) -> None:
+        super().__init__(transport, client, params)
+        self._line = line
+        self._started_at_ms: dict[str | None, float] = {}
+        self._clock_zero: dict[str | None, int] = {}
+        self._last_pts = 0
+        self._heard: asyncio.Queue[Frame] = asyncio.Queue()
+        self._heard_task: asyncio.Task[None] | None = None
+
+    async def start(self, frame: StartFrame) -> None:
+        await super().start(frame)
+        self._heard_task = self.create_task(self._pass_on_heard(), "heard")
+
+    async def cleanup(self) -> None:
+        if self._heard_task is not None:
+            await self.cancel_task(self._heard_task)
+            self._heard_task = None
+        await super().cleanup()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        if direction is FrameDirection.DOWNSTREAM:
+            if isinstance(frame, InterruptionFrame):
+                self._forget_unheard()
+            elif isinstance(frame, TTSAudioRawFrame):
+                self._clock_zero.setdefault(frame.context_id, max(self._last_pts, self.get_clock().get_time()))
+            elif frame.pts and not isinstance(frame, (OutputAudioRawFrame, TTSStoppedFrame)):
+                self._hold_until_heard(frame)
+                return
+        await super().process_frame(frame, direction)
+
+    def _hold_until_heard(self, frame: Frame) -> None:
+        """Words wait for their own audio, what follows them (the end of a reply) waits behind them."""
+        pts, context_id = frame.pts or 0, None
+        if isinstance(frame, TTSTextFrame):
+            context_id = frame.context_id
+            self._last_pts = max(self._last_pts, pts)
+        zero = self._clock_zero.get(context_id, pts)
+
+        def position() -> float | None:
+            if context_id is None:
+                return 0.0
+            start = self._started_at_ms.get(context_id)
+            return None if start is None else start + (pts - zero) / 1e6
+
+        self._line.playout.await_heard(position, lambda: self._release(frame))
+
+    def _release(self, frame: Frame) -> None:
+        frame.pts = None
+        self._heard.put_nowait(frame)
+
+    async def _pass_on_heard(self) -> None:
+        while True:
+            await self.push_frame(await self._heard.get())
+
+    def _forget_unheard(self) -> None:
+        self._line.playout.interrupt()
+        self._started_at_ms.clear()
+        self._clock_zero.clear()
+
+    async def write_transport_frame(self, frame: Frame) -> None:
+        """Called when everything queued before `frame` has been written."""
+        if isinstance(frame, TTSStartedFrame):
+            self._started_at_ms[frame.context_id] = self._line.playout.written_ms
+        elif isinstance(frame, HangUpFrame):
+            await self._line.mark()
+            if await self._line.playout.played(GOODBYE_TIMEOUT_S):
+                if self._line.listener is not None:
+                    self._line.listener.hanging_up()
+                await self.push_frame(EndWorkerFrame(reason=frame.reason))
+        await super().write_transport_frame(frame)
+
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        if isinstance(frame, BotStoppedSpeakingFrame) and direction is FrameDirection.DOWNSTREAM:
+            await self._line.mark()
+        await super().push_frame(frame, direction)
+
+    async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
+        """Write one chunk and sleep only while more than the lead lies ahead of the caller's ear."""
+        if self._client.is_closing or not self._client.is_connected:
+            return False
+        self._line.agent_audio(frame.audio)
+        ahead = await self._line.write(audioop.lin2ulaw(frame.audio, 2))
+        await self._line.mark_if_due()
+        if ahead > self._line.lead:
+            await asyncio.sleep(ahead - self._line.lead)
+        return True
+
+
+class LineTransport(FastAPIWebsocketTransport):
+    """Pipecat's WebSocket transport with a `LineOutput`. Audio is 8 kHz from end to end."""
+
+    def __init__(self, line: Line) -> None:
+        params = FastAPIWebsocketParams(
+            audio_in_enabled=True,
+            audio_out_enabled=True,
+            audio_in_sample_rate=SAMPLE_RATE,
+            audio_out_sample_rate=SAMPLE_RATE,
+            serializer=LineSerializer(line),
+        )
+        super().__init__(line.websocket, params)
+        self._output = LineOutput(self, line, self._client, self._params)
+
+    def output(self) -> LineOutput:
+        return self._output
+
+
+def spread_words(text: str, total_ms: float) -> list[tuple[str, float]]:
+    """Words with the millisecond each begins at, in proportion to their letters: near enough for a greeting."""
+    words = text.split()
+    letters = sum(len(word) + 1 for word in words) or 1
+    starts: list[tuple[str, float]] = []
+    at = 0.0
+    for word in words:
+        starts.append((word, at))
+        at += total_ms * (len(word) + 1) / letters
+    return starts
+
+
+def _parse(data: str | bytes) -> dict[str, Any] | None:
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return cast(dict[str, Any], message) if isinstance(message, dict) else None
+
+
+def _field(part: object, name: str) -> object:
+    return cast(dict[str, object], part).get(name) if isinstance(part, dict) else None

@@ -1,0 +1,235 @@
+"""The receptionist of one call: the frames' road as one list, and what happens along it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import cast
+
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+    ErrorFrame,
+    Frame,
+    TTSSpeakFrame,
+)
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
+from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+from pipecat.workers.runner import WorkerRunner
+
+from agent.events import EndReason, VendorDegraded
+from agent.knowledge.prompt import AiContext, key_terms
+from agent.model import Shop
+from agent.pipelines.greeting import Phrases, wording
+from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
+from agent.pipelines.speech import SpeechStack
+from agent.pipelines.tap import CallLog, Tap
+from agent.pipelines.tools import TOOLS, ToolDesk
+from agent.pipelines.turns import user_turns
+from agent.ports import CallStore
+from agent.settings import Settings
+
+APOLOGY_S = 8.0
+"""How long an apology may take to be heard before the call moves on to whoever can help."""
+CHECK_INS = 1
+"""How often a silent caller is asked whether they are there before the call ends politely."""
+
+
+class Receptionist:
+    """One conversation. Build it when the greeting is on the wire; `run` returns when the call is over."""
+
+    def __init__(
+        self,
+        *,
+        shop: Shop,
+        instructions: AiContext,
+        line: Line,
+        greeting_heard: list[str],
+        log: CallLog,
+        speech: SpeechStack,
+        phrases: Phrases,
+        calls: CallStore,
+        settings: Settings,
+        hang_up: Callable[[], Coroutine[object, object, None]],
+    ) -> None:
+        """`hang_up` tells the phone company that we end the call."""
+        self._shop = shop
+        self._line = line
+        self._log = log
+        self._phrases = phrases
+        self._settings = settings
+        self._words = wording(shop)
+        self._tap = Tap(log, line, greeting_heard)
+        self.ending: EndReason | None = None
+        self._hang_up = hang_up
+        self._silences = 0
+        self._greeting = {"role": "assistant", "content": self._words["greeting"]}
+        # Without a rendered greeting the pipeline speaks it, and tells of it as of any answer.
+        self._greeting_told = phrases.get(shop, "greeting") is None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._worker = self._build(instructions, speech, calls)
+        line.listener = self
+
+    @property
+    def turns(self) -> int:
+        """How many times the caller has spoken."""
+        return self._tap.turn
+
+    async def run(self) -> EndReason:
+        """Hold the conversation until somebody ends it; return who did."""
+        runner = WorkerRunner(handle_sigint=False, force_gc=False)
+        await runner.add_workers(self._worker)
+        limit = asyncio.get_running_loop().call_later(self._settings.max_call_s, self._say_goodbye, "call_too_long")
+        try:
+            await runner.run()
+        finally:
+            limit.cancel()
+            self._line.listener = None
+            self._tell_greeting(interrupted=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        return self.ending or "failed"
+
+    async def stop(self, reason: EndReason) -> None:
+        """End the call from outside the conversation; one that is ending already keeps its reason."""
+        if self.ending is None:
+            self.ending = reason
+            await self._worker.cancel(reason=reason)
+
+    def _build(self, instructions: AiContext, speech: SpeechStack, calls: CallStore) -> PipelineWorker:
+        call = speech.for_call(
+            instructions=instructions.stable,
+            key_terms=key_terms(self._shop),
+            voice_id=self._shop.voice_id,
+            cache_key=f"location_{self._shop.location_id}_v{self._shop.version}",
+        )
+        context = LLMContext(messages=self._history(instructions), tools=list(TOOLS))
+        pair = LLMContextAggregatorPair(context, user_params=user_turns(self._settings))
+        user, assistant = pair.user(), pair.assistant()
+        transport = self._line.transport()
+        self._tap.follow(user, assistant, call.tts)
+        user.add_event_handler("on_user_turn_started", self._caller_spoke)
+        user.add_event_handler("on_user_turn_idle", self._caller_is_silent)
+        transport.add_event_handler("on_client_disconnected", self._socket_closed)
+        worker = PipelineWorker(
+            Pipeline(
+                [
+                    transport.input(),  # the caller's voice
+                    call.stt,  # becomes words
+                    self._tap.ears,  # which operators see at once
+                    user,  # a whole turn goes into the history
+                    call.llm,  # is answered, or a tool is called
+                    call.tts,  # becomes voice
+                    transport.output(),  # is played to the caller
+                    self._tap.mouth,
+                    assistant,  # what was heard goes into the history
+                ]
+            ),
+            params=PipelineParams(
+                audio_in_sample_rate=SAMPLE_RATE, audio_out_sample_rate=SAMPLE_RATE, enable_metrics=True
+            ),
+            app_resources=ToolDesk(self._shop, self._log, self._tap, calls, self._words["goodbye"]),
+            enable_rtvi=False,
+            enable_turn_tracking=False,
+            idle_timeout_secs=None,
+        )
+        worker.add_event_handler("on_pipeline_started", self._started)
+        worker.add_event_handler("on_pipeline_error", self._something_failed)
+        return worker
+
+    def _history(self, instructions: AiContext) -> list[LLMContextMessage]:
+        """What the model is told before the first turn; the stable part of its instructions comes before this."""
+        history: list[dict[str, str]] = [{"role": "developer", "content": instructions.moving}]
+        if not self._greeting_told:
+            history.append(self._greeting)
+        return cast(list[LLMContextMessage], history)
+
+    # What happens along the way
+
+    async def _started(self, *_: object) -> None:
+        """The pipeline runs. Pipecat did not speak the greeting, so it is told that one is being heard."""
+        if self._greeting_told:  # it was not rendered: spoken the slow way, heard and told as any answer
+            self._queue(TTSSpeakFrame(self._words["greeting"]))
+            return
+        self._queue(BotStartedSpeakingFrame())
+        end = self._line.playout.written_ms
+        self._line.playout.await_heard(lambda: end, self._greeting_played)
+
+    def _greeting_played(self) -> None:
+        self._tell_greeting(interrupted=False)
+        self._queue(BotStoppedSpeakingFrame())
+
+    def _tell_greeting(self, *, interrupted: bool) -> None:
+        """Once: what the caller heard of the greeting, which is what the history keeps of it."""
+        if self._greeting_told:
+            return
+        self._greeting_told = True
+        if interrupted:
+            self._greeting["content"] = " ".join(self._tap.greeting_heard) or "(interrupted)"
+        self._tap.greeting_over(self._words["greeting"], interrupted=interrupted)
+
+    async def _caller_spoke(self, *_: object) -> None:
+        self._silences = 0
+        self._tell_greeting(interrupted=True)
+
+    async def _caller_is_silent(self, *_: object) -> None:
+        self._silences += 1
+        if self._silences > CHECK_INS:
+            self._say_goodbye("caller_silent")
+        else:
+            self._queue(TTSSpeakFrame(self._words["still_there"]))
+
+    async def _socket_closed(self, *_: object) -> None:
+        self.caller_gone()
+
+    async def _something_failed(self, _: object, frame: ErrorFrame) -> None:
+        """A vendor complained. One that can no longer work ends the call with an apology, not with silence."""
+        vendor = _vendor_of(frame)
+        code = str(frame.category.value) if frame.category else "unknown"
+        self._log.publish(VendorDegraded, vendor=vendor, code=code, message=frame.error[:300])
+        if frame.processor is not None and not frame.processor.is_usable and self.ending is None:
+            self.ending = "failed"
+            await self._apologise()
+            await self._worker.cancel(reason=f"{vendor} is unusable")
+
+    async def _apologise(self) -> None:
+        phrase = self._phrases.get(self._shop, "apology")
+        if phrase is not None:
+            await self._line.say(phrase, lambda _: None)
+            await self._line.playout.played(APOLOGY_S)
+
+    # What the line tells
+
+    def caller_gone(self) -> None:
+        """`stop`, or the socket closed: nobody is left to talk to. Said twice, it is done once."""
+        self._spawn(self.stop("caller_hung_up"))
+
+    def hanging_up(self) -> None:
+        """The goodbye was heard: from here on it is we who end the call."""
+        if self.ending is None:
+            self.ending = "agent_hung_up"
+            self._spawn(self._hang_up())
+
+    def digit_pressed(self, digit: str) -> None:
+        self._tap.digit_pressed(digit)
+
+    def answer_began(self, voice_to_voice_ms: float) -> None:
+        self._tap.answer_began(voice_to_voice_ms)
+
+    def _say_goodbye(self, reason: str) -> None:
+        self._queue(TTSSpeakFrame(self._words["goodbye"]), HangUpFrame(reason=reason))
+
+    def _queue(self, *frames: Frame) -> None:
+        self._spawn(self._worker.queue_frames(frames))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _vendor_of(frame: ErrorFrame) -> str:
+    name = type(frame.processor).__name__.lower() if frame.processor is not None else "pipeline"
+    vendors = {"deepgram": "deepgram", "llm": "openai", "cartesia": "cartesia", "line": "twilio"}
+    return next((vendor for part, vendor in vendors.items() if part in name), name)

@@ -1,0 +1,124 @@
+"""The vendors' voices and ears: Deepgram hears, OpenAI thinks, Cartesia speaks.
+
+A `SpeechStack` lives as long as the process and holds what calls share; `for_call` gives one call its services.
+Which vendor address is used is a setting, so emulators and real vendors are reached by the same code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cartesia import AsyncCartesia
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from pipecat.services.cartesia.tts import CartesiaTTSService
+from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
+from pipecat.services.deepgram.stt import DeepgramSTTService
+from pipecat.services.openai.llm import OpenAILLMService
+from pipecat.services.stt_service import STTService
+
+from agent.settings import Settings
+
+EAGER_THRESHOLD = 0.5
+"""Flux's confidence at which it predicts the end of a turn; Pipecat's default for eager end-of-turn."""
+
+
+@dataclass(frozen=True)
+class CallSpeech:
+    """The three services of one call, not yet connected."""
+
+    stt: STTService
+    llm: OpenAILLMService
+    tts: CartesiaTTSService
+
+
+class SharedClientLLM(OpenAILLMService):
+    """Pipecat's OpenAI service on the process's client: building one per call stalls every other call ~30 ms."""
+
+    def __init__(self, client: AsyncOpenAI, **kwargs: Any) -> None:
+        self._shared = client
+        super().__init__(**kwargs)
+
+    def create_client(self, *_: object, **__: object) -> AsyncOpenAI:
+        return self._shared
+
+
+class SpeechStack:
+    """Vendor clients shared by all calls of a process; close it once, at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._openai = AsyncOpenAI(
+            api_key=settings.openai_api_key.get_secret_value(),
+            base_url=settings.openai_base_url,
+            http_client=DefaultAsyncHttpxClient(),
+        )
+        self.cartesia = AsyncCartesia(
+            api_key=settings.cartesia_api_key.get_secret_value(), base_url=settings.cartesia_base_url
+        )
+
+    async def aclose(self) -> None:
+        await self._openai.close()
+        await self.cartesia.close()
+
+    def for_call(self, *, instructions: str, key_terms: tuple[str, ...], voice_id: str, cache_key: str) -> CallSpeech:
+        """Services for one call. `instructions` is the stable prompt prefix; `cache_key` groups calls that share
+        it, so that the vendor's prompt cache hits (OpenAI API reference, `prompt_cache_key`)."""
+        return CallSpeech(
+            stt=self._flux(key_terms) if self._settings.stt == "flux" else self._nova(key_terms),
+            llm=self._llm(instructions, cache_key),
+            tts=self._tts(voice_id),
+        )
+
+    def _flux(self, key_terms: tuple[str, ...]) -> STTService:
+        eager = self._settings.eager_end_of_turn
+        return DeepgramFluxSTTService(
+            api_key=self._settings.deepgram_api_key.get_secret_value(),
+            url=f"{self._settings.deepgram_base_url}/v2/listen",
+            enable_eager_end_of_turn=eager,
+            # Flux decides turns itself; nothing behind it needs the audio.
+            audio_passthrough=False,
+            settings=DeepgramFluxSTTService.Settings(
+                model=self._settings.flux_model,
+                keyterm=list(key_terms),
+                eager_eot_threshold=EAGER_THRESHOLD if eager else None,
+            ),
+        )
+
+    def _nova(self, key_terms: tuple[str, ...]) -> STTService:
+        return DeepgramSTTService(
+            api_key=self._settings.deepgram_api_key.get_secret_value(),
+            base_url=self._settings.deepgram_base_url,
+            settings=DeepgramSTTService.Settings(
+                model=self._settings.nova_model,
+                keyterm=list(key_terms),
+                # With Deepgram's endpointing on, the words come before Finalize, its reply is then empty, and
+                # the turn waits out a timeout (100-126 ms a turn).
+                endpointing=False,
+                interim_results=True,
+            ),
+        )
+
+    def _llm(self, instructions: str, cache_key: str) -> OpenAILLMService:
+        return SharedClientLLM(
+            self._openai,
+            settings=OpenAILLMService.Settings(
+                model=self._settings.openai_model,
+                system_instruction=instructions,
+                extra={"prompt_cache_key": cache_key},
+            ),
+        )
+
+    def _tts(self, voice_id: str) -> CartesiaTTSService:
+        return CartesiaTTSService(
+            api_key=self._settings.cartesia_api_key.get_secret_value(),
+            url=f"{websocket_url(self._settings.cartesia_base_url)}/tts/websocket",
+            settings=CartesiaTTSService.Settings(
+                model=self._settings.cartesia_model, voice=voice_id or self._settings.cartesia_voice
+            ),
+        )
+
+
+def websocket_url(http_url: str) -> str:
+    """`https://host` as `wss://host`, `http://host` as `ws://host`."""
+    return "ws" + http_url.removeprefix("http") if http_url.startswith("http") else http_url

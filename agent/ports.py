@@ -1,0 +1,106 @@
+"""Every plug of the house on one page. A backend keeps the contract written here; `tests/contracts/` holds it to that.
+
+All methods may be called from one event loop only. Stores raise `agent.errors.StoreError` subclasses and
+nothing else. `location_id` is mandatory wherever a row belongs to a shop: a store never guesses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from agent.events import AnyEvent, EndReason
+from agent.model import CallRecord, Message, Shop, ShopListing, Turn
+
+Clock = Callable[[], datetime]
+"""Returns now as an aware UTC datetime. Injected everywhere, so that time is data."""
+
+
+class KnowledgeStore(Protocol):
+    """Which shops there are, and what each wants said."""
+
+    async def get_location_from_phone_number(self, phone_number: str) -> int | None:
+        """The location an E.164 number leads to, or None."""
+        ...
+
+    async def get_location_knowledge(self, location_id: int) -> Shop | None:
+        """The newest approved version of a shop, or None."""
+        ...
+
+    async def store_knowledge(self, key: str, data: Shop) -> Shop:
+        """Store `data` under `location_{id}` and return it with its version grown by one.
+
+        Storing what is already there changes nothing and keeps the version. Raises Conflict when the phone
+        number leads to another shop, or when `key` is not that of `data.location_id`. All or nothing.
+        """
+        ...
+
+    async def list_shops(self) -> list[ShopListing]:
+        """All shops, by location_id."""
+        ...
+
+
+class CallStore(Protocol):
+    """The record of calls. Every write is idempotent: repeating it leaves one row."""
+
+    async def open_call(self, record: CallRecord) -> None:
+        """Store a call that has begun; a call_sid already stored is left as it is."""
+        ...
+
+    async def add_turn(self, turn: Turn) -> None:
+        """Insert or replace the turn with this (call_sid, index). Raises NotFound for an unknown call."""
+        ...
+
+    async def close_call(
+        self, location_id: int, call_sid: str, *, ended_at: datetime, reason: EndReason, greeting: str
+    ) -> None:
+        """Mark a call as ended; the first closing wins. Raises NotFound for an unknown call."""
+        ...
+
+    async def take_message(self, message: Message) -> None:
+        """Store a message durably before returning; (call_sid, tool_call_id) is stored once.
+
+        The call itself need not be stored yet: calls are recorded behind the conversation, messages in it.
+        """
+        ...
+
+    async def get_call(self, location_id: int, call_sid: str) -> CallRecord | None: ...
+
+    async def recent_calls(self, location_id: int, limit: int = 20) -> list[CallRecord]:
+        """Newest first."""
+        ...
+
+    async def get_turns(self, location_id: int, call_sid: str) -> list[Turn]:
+        """By index."""
+        ...
+
+    async def get_messages(self, location_id: int, limit: int = 20) -> list[Message]:
+        """Newest first."""
+        ...
+
+
+class EventBus(Protocol):
+    """Where everything that happened is announced. Publishing never waits and never fails."""
+
+    def publish(self, event: AnyEvent) -> None:
+        """Hand `event` to every subscriber, in publishing order."""
+        ...
+
+    def subscribe(self, *, limit: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[AnyEvent]]:
+        """Receive what is published from entering on.
+
+        With `limit=None` nothing is lost (ledger, tape). With a limit, the oldest partial `turn.heard`, then the
+        oldest `stage.timed`, then the oldest event gives way when the reader falls behind. Leaving the context ends
+        the iteration; what was published before is still delivered to a reader without limit.
+        """
+        ...
+
+
+class Telephone(Protocol):
+    """What we ask of the phone company. Raises TelephonyError."""
+
+    async def hang_up(self, call_sid: str) -> None:
+        """End a call. A call that is already over is a success."""
+        ...

@@ -1,0 +1,92 @@
+"""Settings: read once from the environment, frozen. `docs/settings.md` documents each; a test holds it to that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent.errors import SettingsError
+
+VENDOR_KEYS = (
+    "DEEPGRAM_API_KEY",
+    "OPENAI_API_KEY",
+    "CARTESIA_API_KEY",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+)
+
+
+class Settings(BaseSettings):
+    """Everything a deployment may choose. Each field is the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    # Who we are
+    public_url: str = "http://127.0.0.1:5001"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 5001
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    environment: Literal["development", "production"] = "development"
+
+    # Secrets
+    secret_key: SecretStr = SecretStr("")
+    operator_token: SecretStr = SecretStr("")
+    deepgram_api_key: SecretStr = SecretStr("")
+    openai_api_key: SecretStr = SecretStr("")
+    cartesia_api_key: SecretStr = SecretStr("")
+    twilio_account_sid: str = ""
+    twilio_auth_token: SecretStr = SecretStr("")
+
+    # Where the vendors are
+    deepgram_base_url: str = "wss://api.deepgram.com"
+    openai_base_url: str = "https://api.openai.com/v1"
+    cartesia_base_url: str = "https://api.cartesia.ai"
+    twilio_base_url: str = "https://api.twilio.com"
+
+    # Speech and language
+    stt: Literal["flux", "nova"] = "flux"
+    flux_model: str = "flux-general-en"
+    nova_model: str = "nova-3"
+    eager_end_of_turn: bool = True
+    openai_model: str = "gpt-4.1-mini"
+    cartesia_model: str = "sonic-3.5"
+    cartesia_voice: str = "a0e99841-438c-4a64-b679-ae501e7d6091"
+    playout_lead_ms: Annotated[int, Field(ge=0, le=1000)] = 200
+
+    # Shops and records
+    database_path: Path = Path("var/chairside.db")
+    phone_to_location_map: dict[str, int] = Field(default_factory=dict[str, int])
+    ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
+    max_calls: Annotated[int, Field(gt=0)] = 50
+    max_call_s: Annotated[int, Field(gt=0)] = 1800
+    user_idle_s: Annotated[float, Field(gt=0)] = 8.0
+
+    @field_validator("public_url", "deepgram_base_url", "openai_base_url", "cartesia_base_url", "twilio_base_url")
+    @classmethod
+    def _no_trailing_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    def require_vendor_keys(self) -> None:
+        """Raise SettingsError naming each missing key; a server without vendors would answer with silence."""
+        missing = [name for name in VENDOR_KEYS if not _plain(getattr(self, name.lower()))]
+        if self.environment == "production":
+            missing += [name for name in ("SECRET_KEY", "OPERATOR_TOKEN") if not _plain(getattr(self, name.lower()))]
+        if missing:
+            raise SettingsError([f"{name} is not set" for name in missing])
+
+
+def _plain(value: SecretStr | str) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def read_settings() -> Settings:
+    """Settings from the environment. Raises SettingsError with every problem at once."""
+    try:
+        return Settings()
+    except ValidationError as why:
+        raise SettingsError(
+            [f"{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in why.errors()]
+        ) from why

@@ -1,0 +1,1 @@
+"""Where shops and calls are kept."""

@@ -1,0 +1,245 @@
+"""KnowledgeStore and CallStore in one SQLite file, for a house with nothing installed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.errors import Conflict, NotFound, StoreError
+from agent.events import EndReason
+from agent.model import CallRecord, Message, Shop, ShopListing, Turn
+from agent.stores.database import Database
+
+
+class EmbeddedStore:
+    """Implements `KnowledgeStore` and `CallStore`. Open it with `async with EmbeddedStore.open(path)`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, *, busy_timeout_s: float = 5.0) -> AsyncGenerator[EmbeddedStore]:
+        """The store in the file `path`, created when missing. Raises StoreError.
+
+        `busy_timeout_s`: how long a write waits for another process before it raises Unavailable.
+        """
+        database = Database(path, busy_timeout_s=busy_timeout_s)
+        async with AsyncExitStack() as stack:
+            await database.open(stack)
+            yield cls(database)
+
+    # Knowledge
+
+    async def get_location_from_phone_number(self, phone_number: str) -> int | None:
+        """The location an E.164 number leads to, or None."""
+        return await self._database.read(lambda db: _owner(db, phone_number))
+
+    async def get_location_knowledge(self, location_id: int) -> Shop | None:
+        """The newest approved version of a shop, or None. Raises StoreError when it is no Shop any more."""
+        row = await self._database.read(lambda db: _shop_row(db, location_id))
+        return None if row is None else _shop(row)
+
+    async def store_knowledge(self, key: str, data: Shop) -> Shop:
+        """Store `data`, its version grown by one; see `KnowledgeStore.store_knowledge`. Raises Conflict."""
+        if key != f"location_{data.location_id}":
+            raise Conflict("key_mismatch", f"{key!r} is not the key of location {data.location_id}.")
+        return await self._database.write(lambda db: _store_shop(db, key, data))
+
+    async def list_shops(self) -> list[ShopListing]:
+        """All shops, by location_id."""
+        rows = await self._database.read(lambda db: db.execute(_ALL_SHOPS).fetchall())
+        return [_listing(row) for row in rows]
+
+    # Calls
+
+    async def open_call(self, record: CallRecord) -> None:
+        """Store a call that has begun; a call_sid already stored is left as it is."""
+        row = _columns(record.model_dump())
+        await self._database.write(lambda db: db.execute(_OPEN_CALL, row).rowcount)
+
+    async def add_turn(self, turn: Turn) -> None:
+        """Insert or replace the turn with this (call_sid, index). Raises NotFound for an unknown call."""
+        row = _columns(turn.model_dump())
+        await self._database.write(lambda db: _add_turn(db, row))
+
+    async def close_call(
+        self, location_id: int, call_sid: str, *, ended_at: datetime, reason: EndReason, greeting: str
+    ) -> None:
+        """Mark a call as ended; the first closing wins. Raises NotFound for an unknown call."""
+        row = {
+            "location_id": location_id,
+            "call_sid": call_sid,
+            "ended_at": _text(ended_at),
+            "end_reason": reason,
+            "greeting": greeting,
+        }
+        await self._database.write(lambda db: _close_call(db, row))
+
+    async def take_message(self, message: Message) -> None:
+        """Store a message durably before returning; (call_sid, tool_call_id) is stored once."""
+        row = _columns(message.model_dump())
+        await self._database.write(lambda db: db.execute(_TAKE_MESSAGE, row).rowcount)
+
+    async def get_call(self, location_id: int, call_sid: str) -> CallRecord | None:
+        """The call, or None when this location has no such call."""
+        row = await self._database.read(lambda db: _call_row(db, location_id, call_sid))
+        return None if row is None else CallRecord.model_validate(dict(row))
+
+    async def recent_calls(self, location_id: int, limit: int = 20) -> list[CallRecord]:
+        """Newest first; `limit` is a number of calls."""
+        rows = await self._database.read(lambda db: db.execute(_RECENT_CALLS, (location_id, max(limit, 0))).fetchall())
+        return [CallRecord.model_validate(dict(row)) for row in rows]
+
+    async def get_turns(self, location_id: int, call_sid: str) -> list[Turn]:
+        """By index; empty when this location has no such call."""
+        rows = await self._database.read(lambda db: db.execute(_TURNS, (location_id, call_sid)).fetchall())
+        return [Turn.model_validate(dict(row)) for row in rows]
+
+    async def get_messages(self, location_id: int, limit: int = 20) -> list[Message]:
+        """Newest first; `limit` is a number of messages."""
+        rows = await self._database.read(
+            lambda db: db.execute(_RECENT_MESSAGES, (location_id, max(limit, 0))).fetchall()
+        )
+        return [Message.model_validate(dict(row)) for row in rows]
+
+
+_ALL_SHOPS = "SELECT location_id, data, version FROM salon_static_data ORDER BY location_id"
+
+_CALL_COLUMNS = "call_sid, location_id, caller, called, started_at, greeting, ended_at, end_reason"
+
+_OPEN_CALL = f"""
+    INSERT INTO customer_interactions ({_CALL_COLUMNS})
+    VALUES (:call_sid, :location_id, :caller, :called, :started_at, :greeting, :ended_at, :end_reason)
+    ON CONFLICT (call_sid) DO NOTHING
+"""  # noqa: S608 - only our own column names are put in
+
+_ADD_TURN = """
+    INSERT INTO call_turns
+        (call_sid, location_id, turn_index, heard, said, spoken, interrupted, voice_to_voice_ms, at)
+    VALUES (:call_sid, :location_id, :index, :heard, :said, :spoken, :interrupted, :voice_to_voice_ms, :at)
+    ON CONFLICT (call_sid, turn_index) DO UPDATE SET
+        heard = excluded.heard, said = excluded.said, spoken = excluded.spoken,
+        interrupted = excluded.interrupted, voice_to_voice_ms = excluded.voice_to_voice_ms, at = excluded.at
+"""
+
+_CLOSE_CALL = """
+    UPDATE customer_interactions SET ended_at = :ended_at, end_reason = :end_reason, greeting = :greeting
+    WHERE call_sid = :call_sid AND location_id = :location_id AND ended_at IS NULL
+"""
+
+_TAKE_MESSAGE = """
+    INSERT INTO messages (call_sid, location_id, tool_call_id, caller_name, callback_number, text, at)
+    VALUES (:call_sid, :location_id, :tool_call_id, :caller_name, :callback_number, :text, :at)
+    ON CONFLICT (call_sid, tool_call_id) DO NOTHING
+"""
+
+_RECENT_CALLS = f"""
+    SELECT {_CALL_COLUMNS} FROM customer_interactions
+    WHERE location_id = ? ORDER BY started_at DESC, id DESC LIMIT ?
+"""  # noqa: S608 - only our own column names are put in
+
+_TURNS = """
+    SELECT call_sid, location_id, turn_index AS "index",
+        heard, said, spoken, interrupted, voice_to_voice_ms, at
+    FROM call_turns WHERE location_id = ? AND call_sid = ? ORDER BY turn_index
+"""
+
+_RECENT_MESSAGES = """
+    SELECT call_sid, location_id, tool_call_id, caller_name, callback_number, text, at
+    FROM messages WHERE location_id = ? ORDER BY at DESC, id DESC LIMIT ?
+"""
+
+
+def _owner(db: sqlite3.Connection, phone_number: str) -> int | None:
+    row = db.execute("SELECT location_id FROM phone_numbers WHERE phone_number = ?", (phone_number,)).fetchone()
+    return None if row is None else int(row["location_id"])
+
+
+def _shop_row(db: sqlite3.Connection, location_id: int) -> sqlite3.Row | None:
+    query = "SELECT location_id, data, version FROM salon_static_data WHERE location_id = ?"
+    return db.execute(query, (location_id,)).fetchone()
+
+
+def _store_shop(db: sqlite3.Connection, key: str, data: Shop) -> Shop:
+    owner = _owner(db, data.phone_number)
+    if owner not in (None, data.location_id):
+        raise Conflict("phone_number_taken", f"{data.phone_number} already leads to location {owner}.")
+    row = _shop_row(db, data.location_id)
+    if row is not None and _same_knowledge(row, data):
+        return data.model_copy(update={"version": int(row["version"])})
+    stored = data.model_copy(update={"version": 1 if row is None else int(row["version"]) + 1})
+    db.execute(
+        "INSERT INTO salon_static_data (key, location_id, data, version) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET data = excluded.data, version = excluded.version",
+        (key, stored.location_id, stored.model_dump_json(), stored.version),
+    )
+    db.execute("DELETE FROM phone_numbers WHERE location_id = ?", (stored.location_id,))
+    db.execute("INSERT INTO phone_numbers VALUES (?, ?)", (stored.phone_number, stored.location_id))
+    return stored
+
+
+def _same_knowledge(row: sqlite3.Row, data: Shop) -> bool:
+    try:
+        return _shop(row).model_copy(update={"version": data.version}) == data
+    except StoreError:
+        return False  # what cannot be read any more is replaced
+
+
+def _shop(row: sqlite3.Row) -> Shop:
+    try:
+        return Shop.model_validate_json(row["data"]).model_copy(update={"version": int(row["version"])})
+    except ValidationError as why:
+        raise _unreadable(row) from why
+
+
+def _listing(row: sqlite3.Row) -> ShopListing:
+    try:
+        data = json.loads(row["data"])
+        return ShopListing.model_validate({name: data.get(name) for name in ShopListing.model_fields})
+    except (ValueError, AttributeError) as why:
+        raise _unreadable(row) from why
+
+
+def _unreadable(row: sqlite3.Row) -> StoreError:
+    return StoreError(
+        "stored_shop_unreadable",
+        f"What is stored for location {row['location_id']} is not a shop this Chairside can read.",
+    )
+
+
+def _call_row(db: sqlite3.Connection, location_id: int, call_sid: str) -> sqlite3.Row | None:
+    query = f"SELECT {_CALL_COLUMNS} FROM customer_interactions WHERE location_id = ? AND call_sid = ?"  # noqa: S608
+    return db.execute(query, (location_id, call_sid)).fetchone()
+
+
+def _require_call(db: sqlite3.Connection, row: Mapping[str, object]) -> None:
+    known = db.execute(
+        "SELECT 1 FROM customer_interactions WHERE call_sid = :call_sid AND location_id = :location_id", row
+    ).fetchone()
+    if known is None:
+        raise NotFound("call_unknown", f"Location {row['location_id']} has no call {row['call_sid']}.")
+
+
+def _add_turn(db: sqlite3.Connection, row: Mapping[str, object]) -> None:
+    _require_call(db, row)
+    db.execute(_ADD_TURN, row)
+
+
+def _close_call(db: sqlite3.Connection, row: Mapping[str, object]) -> None:
+    _require_call(db, row)
+    db.execute(_CLOSE_CALL, row)
+
+
+def _columns(fields: dict[str, object]) -> dict[str, object]:
+    return {name: _text(value) if isinstance(value, datetime) else value for name, value in fields.items()}
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

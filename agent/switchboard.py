@@ -1,0 +1,100 @@
+"""Who is on the line in this process: one entry per call, room for so many, and how calls ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+from agent.errors import AccessError
+from agent.events import EndReason
+
+ENDINGS_KEPT = 10_000
+"""`/voice/after` asks within seconds of the end; this is hours of calls for one process."""
+
+
+class LiveCall(Protocol):
+    """A call under way, as far as the switchboard cares."""
+
+    @property
+    def ending(self) -> EndReason | None:
+        """How the call is ending, once that is decided; the line may close before all is tidied up."""
+        ...
+
+    async def stop(self, reason: EndReason) -> None: ...
+
+
+class Switchboard:
+    """Admits calls, knows the live ones, remembers how the ended ones ended."""
+
+    def __init__(self, max_calls: int) -> None:
+        self._max_calls = max_calls
+        self._lines: dict[str, LiveCall | None] = {}
+        self._endings: OrderedDict[str, EndReason] = OrderedDict()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.draining = False
+        self.refused: Counter[str] = Counter()
+        """How many were turned away, by code."""
+
+    @property
+    def live(self) -> int:
+        return len(self._lines)
+
+    def has_room(self) -> bool:
+        """Whether one more call can be answered well."""
+        return not self.draining and len(self._lines) < self._max_calls
+
+    def is_live(self, call_sid: str) -> bool:
+        return call_sid in self._lines
+
+    def ending_of(self, call_sid: str) -> EndReason | None:
+        """How a call of this process ended or is ending; None while it goes on, or when it was never here."""
+        live = self._lines.get(call_sid)
+        return live.ending if live is not None else self._endings.get(call_sid)
+
+    @contextmanager
+    def on_line(self, call_sid: str) -> Generator[None]:
+        """Hold the line for one call.
+
+        Raises AccessError `call_already_live` for a second one, `no_room` when full.
+        """
+        if call_sid in self._lines:
+            raise AccessError("call_already_live", f"call {call_sid} is already on the line")
+        if not self.has_room():
+            raise AccessError("no_room", "no room for another call")
+        self._lines[call_sid] = None
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            del self._lines[call_sid]
+            if not self._lines:
+                self._idle.set()
+
+    def connect(self, call_sid: str, call: LiveCall) -> None:
+        """Name the conversation that holds a line, so that it can be stopped."""
+        self._lines[call_sid] = call
+
+    async def stop(self, call_sid: str, reason: EndReason) -> None:
+        """End a call, if it is live."""
+        call = self._lines.get(call_sid)
+        if call is not None:
+            await call.stop(reason)
+
+    def ended(self, call_sid: str, reason: EndReason) -> None:
+        self._endings[call_sid] = reason
+        while len(self._endings) > ENDINGS_KEPT:
+            self._endings.popitem(last=False)
+
+    async def drain(self, timeout: float) -> None:
+        """Refuse new calls, let running ones finish for `timeout` seconds, then stop the rest."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            await asyncio.gather(*(self.stop(call_sid, "server_stopped") for call_sid in list(self._lines)))
+            await asyncio.wait_for(self._idle.wait(), 10)

@@ -1,0 +1,1 @@
+"""The phone company: its webhooks, its media stream, its REST API."""

@@ -1,0 +1,75 @@
+"""Who may look in: the operator token in a header or a message, or the cookie it was traded for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from agent.access import COOKIE_LIFE, COOKIE_NAME, OperatorDesk
+from agent.errors import AccessError
+from agent.ports import Clock
+from agent.settings import Settings
+
+
+class Door:
+    """Checks papers of requests and sockets alike. Every refusal is an AccessError with a code."""
+
+    def __init__(self, desk: OperatorDesk, secret: bytes, settings: Settings, clock: Clock) -> None:
+        self._desk = desk
+        self._secret = secret
+        self._clock = clock
+        self._https = settings.public_url.startswith("https:")
+        here = (f"http://127.0.0.1:{settings.port}", f"http://localhost:{settings.port}")
+        self._origins = {_origin(url) for url in (settings.public_url, *here)}
+
+    def admits(self, visitor: HTTPConnection) -> bool:
+        """True when the head of a request or socket carries good papers, False when it carries none.
+
+        Raises AccessError token_refused for a wrong bearer token, origin_refused for a good cookie that
+        another site's page sends: cookies travel by themselves, so they count only from our own pages.
+        """
+        scheme, _, token = visitor.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            self.check_token(token.strip())
+            return True
+        if not self._desk.cookie_is_good(visitor.cookies.get(COOKIE_NAME), self._secret, self._clock()):
+            return False
+        self._check_origin(visitor)
+        return True
+
+    def check_token(self, token: str) -> None:
+        """Raises AccessError token_refused for any but the operator token."""
+        if not self._desk.token_is_good(token):
+            raise AccessError("token_refused", "This is not the operator token.")
+
+    def hand_out_cookie(self, visitor: HTTPConnection, response: Response) -> None:
+        """Put a fresh cookie on a response."""
+        response.set_cookie(
+            COOKIE_NAME,
+            self._desk.issue_cookie(self._secret, self._clock()),
+            max_age=COOKIE_LIFE // timedelta(seconds=1),
+            httponly=True,
+            samesite="strict",
+            # On the machine itself there is no TLS, even where the public address has it.
+            secure=self._https and visitor.url.hostname not in {"127.0.0.1", "localhost"},
+        )
+
+    def _check_origin(self, visitor: HTTPConnection) -> None:
+        origin = visitor.headers.get("origin")
+        if origin is None and visitor.scope["type"] == "http":
+            return  # browsers leave it out of a page's reads from its own site, and SameSite covers the rest
+        if origin is None or _origin(origin) not in self._origins:
+            raise AccessError("origin_refused", "The cookie counts only on pages of PUBLIC_URL.")
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port; the port is filled in where the URL leaves it to the scheme."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+    return parts.scheme, parts.hostname or "", port

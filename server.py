@@ -1,0 +1,108 @@
+"""The front door: `create_app(settings)` builds the whole server, `python server.py` runs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from loguru import logger
+
+from agent.access import OperatorDesk, TicketBook, operator_token_for, secret_for
+from agent.call import Services
+from agent.errors import ChairsideError, SettingsError
+from agent.health import health_router
+from agent.settings import Settings, read_settings
+from agent.telephony.media_stream import media_router
+from agent.telephony.twilio import Signatures
+from agent.telephony.webhook import RequestRefused, refusal, voice_router
+from agent.wiring import open_services
+from dashboard_bridge.ops import operators_router
+from dashboard_bridge.relay import Relay
+
+SHUTDOWN_S = 15
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Twilio's media messages are some 300 bytes; whatever is larger than this is closed with 1009."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The server as an ASGI application. Its lifespan raises SettingsError when keys are missing."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with open_services(settings) as services, _relay(services) as relay:
+            _open_doors(app, services, relay)
+            yield
+
+    app = FastAPI(title="Chairside", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(RequestRefused, refusal)
+    return app
+
+
+def _relay(services: Services) -> Relay:
+    return Relay(
+        services.bus,
+        services.knowledge,
+        services.calls,
+        clock=services.clock,
+        longest_call_s=services.settings.max_call_s,
+    )
+
+
+def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
+    settings = services.settings
+    secret, operator_token = secret_for(settings), operator_token_for(settings)
+    tickets = TicketBook(secret, settings.ticket_ttl_s, services.clock)
+    signatures = Signatures(settings.twilio_auth_token.get_secret_value(), settings.public_url)
+    app.include_router(voice_router(services, signatures, tickets))
+    app.include_router(media_router(services, tickets))
+    app.include_router(health_router(services.switchboard))
+    app.include_router(
+        operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)
+    )
+    app.state.services = services
+    if not settings.operator_token.get_secret_value():
+        logger.info("operator token of this run: {}", operator_token)
+
+
+def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Config:
+    """How the server is served; the same for production, demo and tests."""
+    return uvicorn.Config(
+        app or create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        # Twilio does not answer pings in time under load, and `stop` tells us when a call is over.
+        ws_ping_interval=None,
+        proxy_headers=False,
+        # A browser that reads nothing must not keep the process from going.
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+
+
+def main() -> int:
+    """Run until stopped. Exit code 2: not startable as configured; every problem is named."""
+    try:
+        settings = read_settings()
+        settings.require_vendor_keys()
+    except SettingsError as why:
+        for problem in why.problems:
+            print(f"chairside: {problem}", file=sys.stderr)
+        print("chairside: see docs/settings.md; `make demo` needs no keys.", file=sys.stderr)
+        return 2
+    logger.remove()
+    logger.add(sys.stderr, level=settings.log_level)
+    try:
+        uvicorn.Server(uvicorn_config(settings)).run()
+    except ChairsideError as why:
+        print(f"chairside: {why}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
