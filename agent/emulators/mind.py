@@ -152,8 +152,10 @@ def _fits(rule: Rule, situation: Situation) -> bool:
 
 
 def _after_tool(situation: Situation) -> str:
-    if re.search(r"error|fail|refused|invalid", situation.result, re.I):
+    if re.search(r"error|fail|invalid", situation.result, re.I):
         return "I am sorry, that did not work just now. Is there anything else?"
+    if situation.tool == "take_message" and re.search(r":\s*false|refused", situation.result):
+        return "What would you like me to tell the people of the shop?"
     if situation.tool == "take_message":
         return "I have noted your message and will pass it on. Is there anything else?"
     if situation.tool == "end_call":

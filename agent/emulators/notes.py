@@ -202,7 +202,7 @@ def _answers(notes: Notes) -> tuple[tuple[str, str], ...]:
             pairs.append((question.strip(), plain[2:].strip()))
     for line in notes.section("polic"):
         name, colon, rule = _ITEM.sub("", line).partition(": ")
-        if colon:
+        if colon and _ITEM.match(line):  # what merely follows the list belongs to no policy
             pairs.append((f"{name} {rule}", rule))
     return tuple(pairs)
 
@@ -224,7 +224,8 @@ def find_answer(notes: Notes, heard: str, before: Sequence[str] = ()) -> str | N
         offer = next(filter(None, (_mentioned(notes.offers, said) for said in reversed(before))), None)
     if offer is not None and asks_of_offer:
         return _about(offer, heard)
-    known = _best_pair(notes.answers, heard)
+    asks_of_shop = _HOURS.search(heard) or _ADDRESS.search(heard)
+    known = _best_pair(notes.answers, heard, exactly=asks_of_shop is not None)
     if known:
         return known
     if _ADDRESS.search(heard) and (place := _address(notes)):
@@ -275,7 +276,8 @@ def _about(offer: Offer, heard: str) -> str:
     return f"What I have here for {offer.name} is {known}." if known else f"We do offer {offer.name} here."
 
 
-def _best_pair(pairs: Sequence[tuple[str, str]], heard: str) -> str | None:
+def _best_pair(pairs: Sequence[tuple[str, str]], heard: str, *, exactly: bool) -> str | None:
+    """The answer to the likest question; `exactly` when a better source is at hand for anything else."""
     said = set(stems(heard))
     best, text = 0.0, None
     for question, reply in pairs:
@@ -283,7 +285,8 @@ def _best_pair(pairs: Sequence[tuple[str, str]], heard: str) -> str | None:
         if not asked or not said:
             continue
         common = sum(any(_alike(word, other) for other in asked) for word in said)
-        score = max(common / len(said), common / len(asked))
+        score = common / len(asked)
+        score = score if exactly else max(score, common / len(said))
         if common and score >= _ENOUGH and score > best:
             best, text = score, reply
     if text is None:
@@ -300,7 +303,9 @@ def _address(notes: Notes) -> str:
 
 
 def _hours(notes: Notes, heard: str) -> str | None:
-    lines = [_ITEM.sub("", line).strip(" .") for line in notes.section(*_HOURS_HEADINGS)]
+    under = notes.section(*_HOURS_HEADINGS)
+    listed = [line for line in under if _ITEM.match(line)]
+    lines = [_ITEM.sub("", line).strip(" .") for line in listed or under]
     if not lines:
         lines = [line for line in notes.lines if re.match(r"(opening )?hours:", line, re.I)]
     if not lines:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent.emulators.audio import FRAME, FRAME_MS, frames, is_voiced, load_wav
 from agent.emulators.dictation import dictate
-from agent.emulators.voice import SpokenWord, speak
+from agent.emulators.voice import CALLER_RATE, CALLER_VOICE, SpokenWord, speak
 
 UNINTELLIGIBLE = "(unintelligible)"
 _UNKNOWN_MS = 300
@@ -66,9 +66,9 @@ class Phrasebook:
                     self._blocks[key].append((utterance, index))
         return known
 
-    def register_speech(self, text: str, *, voice: str = "en-us", max_pause_ms: int | None = 120) -> Utterance:
-        """Have espeak-ng say `text` and register it. Raises VoiceUnavailable without the extra."""
-        speech = speak(text, voice=voice, max_pause_ms=max_pause_ms)
+    def register_speech(self, text: str, *, voice: str = CALLER_VOICE, max_pause_ms: int | None = 120) -> Utterance:
+        """Have espeak-ng say `text` as callers do, and register it. Raises VoiceUnavailable without the extra."""
+        speech = speak(text, voice=voice, rate=CALLER_RATE, max_pause_ms=max_pause_ms)
         return self.register(speech.ulaw, speech.words)
 
     def register_file(self, path: Path | str, says: str | None = None) -> Utterance:

@@ -20,6 +20,7 @@ from pydantic import (
 from agent.emulators.latencies import Latencies
 from agent.emulators.mind import Rule
 from agent.emulators.vendor import Fault
+from agent.emulators.voice import CALLER_VOICE
 from agent.model import PhoneNumber
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -43,7 +44,7 @@ class Say(_Frozen):
 
     say: Words
     max_pause_ms: int = Field(default=120, ge=0)
-    voice: str = "en-us"
+    voice: str = CALLER_VOICE
 
 
 class Play(_Frozen):
@@ -65,7 +66,7 @@ class Interruption(_Frozen):
 
     say: Words
     after_ms: float = Field(default=500, ge=0)
-    voice: str = "en-us"
+    voice: str = CALLER_VOICE
 
 
 class BargeIn(_Frozen):

@@ -70,10 +70,12 @@ class Playout:
     def reached(self, name: str) -> None:
         """A mark came back. Unknown names, and those sent before an interruption, change nothing."""
         epoch, _, position = name.partition(":")
-        if epoch != str(self._epoch) or not position.isdigit():
+        if epoch != str(self._epoch) or not (position.isascii() and position.isdigit()):
             return
-        # Names carry whole milliseconds; the written position may hold a fraction.
-        self._heard = max(self._heard, min(float(position) + 0.5, self._written))
+        # Names carry whole milliseconds, the written position may hold a fraction. Beyond it nothing was sent.
+        if (at := float(position)) > self._written + 1:
+            return
+        self._heard = max(self._heard, min(at + 0.5, self._written))
         self._hand_over()
         if not self.speaking:
             self._caught_up.set()

@@ -189,6 +189,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def _stage_of(processor: str) -> Stage | None:
-    if "LLM" in processor:
+    """Which stage a Pipecat service's name belongs to. ("STTService" holds the letters TTS as well.)"""
+    if "LLMService" in processor or "LLM#" in processor:
         return "llm"
-    return "tts" if "TTS" in processor else None
+    return "tts" if "TTSService" in processor else None

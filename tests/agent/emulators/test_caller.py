@@ -115,7 +115,7 @@ async def line(stage: Stage) -> AsyncGenerator[tuple[Receptionist, Any], None]:
 
 async def test_a_call_from_ringing_to_goodbye(line: Any) -> None:
     receptionist, phone = line
-    report: CallReport = await phone({"hang_up": True})
+    report: CallReport = await phone({"wait": "agent_speaking"}, {"hang_up": True})
 
     assert report.end == "hung_up_by_caller"
     assert report.error is None
@@ -234,9 +234,11 @@ async def test_the_server_can_hang_up_through_rest(line: Any, stage: Stage) -> N
         account = stage.twilio.account_sid
         url = f"{stage.twilio.base_url}/2010-04-01/Accounts/{account}/Calls/{sid}.json"
         headers = {"Authorization": aiohttp.encode_basic_auth(account, stage.twilio.auth_token)}
-        async with aiohttp.ClientSession() as session:
-            async with session.post(url, data={"Status": "completed"}, headers=headers) as answer:
-                assert answer.status == 200
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data={"Status": "completed"}, headers=headers) as answer,
+        ):
+            assert answer.status == 200
 
     receptionist.on_digit = hang_up
     report: CallReport = await phone({"dtmf": "1"}, {"silence": 5})

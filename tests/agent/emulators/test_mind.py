@@ -30,11 +30,14 @@ Address:
 Questions and answers:
 Q: Do you have parking?
 A: Yes, there are two bays behind the building.
+Q: Are you open on public holidays?
+A: No, we close on every public holiday.
 Q: Are dogs welcome?
 A: Service dogs only.
 Policies:
 - Cancellation: Free up to 24 hours before, later than that half the price.
 End of the shop facts.
+Next opening: tomorrow, Tuesday 24 November 2026, at 9:00 AM.
 """
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("take_message", "end_call")]
 
@@ -55,6 +58,8 @@ def reply(*said: str, prompt: str = PROMPT, tools: Any = TOOLS) -> Reply:
         ("Who does the balayage?", "with Ana or Kai."),
         ("Can Kai do fades?", "Kai, fades"),
         ("Are you open on Tuesday?", "Tuesday: 9:00 AM to 5:00 PM."),
+        ("Sorry, when are you open on Tuesday?", "Tuesday: 9:00 AM"),
+        ("Are you open on public holidays?", "every public holiday"),
         ("When are you open?", "Monday: closed; Tuesday"),
         ("What's your address?", "12 King Street, Honolulu"),
         ("Where can I park?", "two bays behind the building"),
@@ -126,6 +131,7 @@ def after(tool: str, result: str, rules: tuple[Rule, ...] = ()) -> str:
 def test_it_tells_what_a_tool_answered() -> None:
     assert "noted" in after("take_message", '{"stored": true}')
     assert "did not work" in after("take_message", '{"error": "disk full"}')
+    assert "What would you like" in after("take_message", '{"stored": false}')
     assert "goodbye" in after("end_call", "ok")
     assert "Thursday at three is free" in after("find_slot", '{"text": "Thursday at three is free"}')
     assert after("find_slot", "ok", (Rule(after_tool="find_.*", say="Found."),)) == "Found."

@@ -8,7 +8,7 @@ import pytest
 
 from agent.emulators.audio import frames, noise, silence
 from agent.emulators.phrasebook import UNINTELLIGIBLE, BlockCutter, Ear, Phrasebook
-from agent.emulators.voice import speak
+from agent.emulators.voice import CALLER_RATE, CALLER_VOICE, speak
 
 PRICE = "How much is a balayage, please?"
 CUT = "How much is a haircut, please?"
@@ -112,7 +112,7 @@ def test_word_times_count_from_the_start_of_the_stream(book: Phrasebook) -> None
 
 def test_registering_again_changes_nothing(book: Phrasebook) -> None:
     assert book.register_speech(PRICE) is book.register_speech(PRICE)
-    assert listen(book, speak(PRICE, max_pause_ms=120).ulaw) == PRICE
+    assert listen(book, speak(PRICE, voice=CALLER_VOICE, rate=CALLER_RATE, max_pause_ms=120).ulaw) == PRICE
 
 
 def test_a_recording_has_the_words_it_is_given(book: Phrasebook, tmp_path: Path) -> None:

@@ -1,0 +1,181 @@
+"""The account of a call: what the caller met, what operators saw, what was stored, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from agent.emulators.phrasebook import UNINTELLIGIBLE
+from agent.emulators.report import CallReport, Exchange
+from agent.errors import ChairsideError
+from agent.model import CallRecord
+from agent.stores.embedded import EmbeddedStore
+from dashboard_bridge.wire import TranscriptData
+
+_SETTLE_S = 10.0
+_LOOK_S = 0.05
+_ODD_ENDS = {"refused", "socket_closed", "dialled", "recorded", "failed"}
+
+
+class Account(BaseModel):
+    """Frozen; its fields are the JSON that scripts write."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class TurnAccount(Account):
+    """A caller's utterance with its answer, as operators saw them."""
+
+    heard: str
+    spoken: str
+    voice_to_voice_ms: float | None
+    """From the caller's side; None when no answer came."""
+
+
+class CallAccount(Account):
+    """A call. None stands for what cannot be known from outside a server that is not ours to look into."""
+
+    call_sid: str
+    location_id: int | None
+    scene: str
+    greeting_ms: float | None
+    turns: tuple[TurnAccount, ...]
+    tools: tuple[str, ...] | None
+    end_reason: str | None
+    ops_transcripts: int | None
+    stored_turns: int | None
+    error: str | None
+
+
+class Book(Account):
+    """What `--json` writes."""
+
+    calls: tuple[CallAccount, ...]
+
+
+async def read_back(path: Path, location_id: int, call_sid: str) -> tuple[CallRecord | None, int]:
+    """A call and the number of its turns, over a connection of our own, once the ledger has closed it.
+
+    What is there is returned when the ledger takes too long. Raises StoreError.
+    """
+    async with EmbeddedStore.open(path) as store:
+        until = asyncio.get_running_loop().time() + _SETTLE_S
+        while True:
+            record = await store.get_call(location_id, call_sid)
+            closed = record is not None and record.ended_at is not None
+            if closed or asyncio.get_running_loop().time() > until:
+                return record, len(await store.get_turns(location_id, call_sid))
+            await asyncio.sleep(_LOOK_S)
+
+
+def turns_of(finals: Sequence[TranscriptData], exchanges: Sequence[Exchange]) -> tuple[TurnAccount, ...]:
+    """The turns operators saw, each with the caller's own measure of how long the answer took."""
+    numbers = sorted({at.turn for at in finals if at.turn > 0})
+    heard = [_words(finals, number, "caller") or UNINTELLIGIBLE for number in numbers]
+    measured = _match(heard, exchanges)
+    return tuple(
+        TurnAccount(heard=words, spoken=_words(finals, number, "agent"), voice_to_voice_ms=_rounded(ms))
+        for number, words, ms in zip(numbers, heard, measured, strict=True)
+    )
+
+
+def turns_unseen(exchanges: Sequence[Exchange]) -> tuple[TurnAccount, ...]:
+    """What the caller alone knows of the turns."""
+    return tuple(
+        TurnAccount(heard=at.said or UNINTELLIGIBLE, spoken="", voice_to_voice_ms=_rounded(at.voice_to_voice_ms))
+        for at in exchanges
+    )
+
+
+def greeting_of(report: CallReport) -> float | None:
+    return _rounded(report.greeting_ms)
+
+
+def error_of(report: CallReport) -> str | None:
+    """Why a call failed from the caller's side; None when it did not."""
+    if report.error is None and report.end in _ODD_ENDS:
+        return f"the call ended oddly: {report.end}"
+    return report.error
+
+
+def problems_of(call: CallAccount, *, least_turns: int) -> list[str]:
+    """What is wrong with a call, one sentence each."""
+    name = f"call {call.call_sid} ({call.scene})"
+    if call.error is not None:
+        return [f"{name} failed: {call.error}"]
+    count = len(call.turns)
+    problems: list[str] = []
+    if count < least_turns:
+        problems.append(f"{name} has {count} turns, not at least {least_turns}")
+    if call.ops_transcripts is not None and call.ops_transcripts < count:
+        problems.append(f"{name} has {count} turns, but operators received {call.ops_transcripts} transcripts")
+    if call.stored_turns is not None and call.stored_turns != count:
+        problems.append(f"{name} has {count} turns, but {call.stored_turns} are stored")
+    return problems
+
+
+def tell(console: Console, calls: Sequence[CallAccount], shops: dict[int, str]) -> None:
+    """The calls as a table."""
+    table = Table("call", "shop", "greeting", "turns", "answers after", "tools", "ended by", title="Calls")
+    for call in calls:
+        answers = [f"{at.voice_to_voice_ms:.0f}" for at in call.turns if at.voice_to_voice_ms is not None]
+        table.add_row(
+            call.scene,
+            shops.get(call.location_id or 0, str(call.location_id or "?")),
+            "-" if call.greeting_ms is None else f"{call.greeting_ms:.0f} ms",
+            str(len(call.turns)),
+            f"{', '.join(answers)} ms" if answers else "-",
+            "?" if call.tools is None else ", ".join(call.tools) or "-",
+            call.error or call.end_reason or "?",
+        )
+    console.print(table)
+
+
+def write(calls: Sequence[CallAccount], target: str) -> None:
+    """The book of these calls into a file, or on standard output for `-`. Raises OSError."""
+    text = Book.model_construct(calls=tuple(calls)).model_dump_json(indent=2, serialize_as_any=True)
+    if target == "-":
+        print(text)
+    else:
+        Path(target).write_text(text + "\n", encoding="utf-8")
+
+
+def complain(why: ChairsideError | str) -> None:
+    """One sentence on standard error."""
+    Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(why))
+
+
+def _words(finals: Sequence[TranscriptData], turn: int, speaker: str) -> str:
+    return " ".join(at.text for at in finals if at.turn == turn and at.speaker == speaker and at.text)
+
+
+def _match(heard: Sequence[str], exchanges: Sequence[Exchange]) -> list[float | None]:
+    """A time for each turn. An utterance heard as several turns was answered for good after the last of them."""
+    if len(heard) == len(exchanges):
+        return [at.voice_to_voice_ms for at in exchanges]
+    times: list[float | None] = [None] * len(heard)
+    at = 0
+    for exchange in exchanges:
+        said = _letters(exchange.said)
+        while at < len(heard) and said:
+            part = _letters(heard[at])
+            if not said.startswith(part):
+                break
+            said = said[len(part) :]
+            times[at] = None if said else exchange.voice_to_voice_ms
+            at += 1
+    return times
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W", "", text).lower()
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 1)

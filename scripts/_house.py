@@ -1,0 +1,94 @@
+"""The house as scripts open it: the server, both sample shops, every vendor emulated. Close nothing by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import uvicorn
+from fastapi import FastAPI
+from loguru import logger
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # server.py lies beside this folder, whether installed or not
+logger.remove()  # Pipecat greets when it is imported
+
+from agent.bus.local import LocalBus  # noqa: E402
+from agent.call import Services  # noqa: E402
+from agent.emulators.scenario import Scenario  # noqa: E402
+from agent.emulators.theatre import Theatre, open_theatre  # noqa: E402
+from agent.events import AnyEvent, ToolUsed, TurnSpoken  # noqa: E402
+from agent.knowledge.registry import register_shop  # noqa: E402
+from agent.knowledge.shop_file import read_shop_file  # noqa: E402
+from agent.settings import Settings  # noqa: E402
+from agent.stores.embedded import EmbeddedStore  # noqa: E402
+from server import create_app, uvicorn_config  # noqa: E402
+
+SAMPLES = ROOT / "scripts" / "samples"
+
+
+@dataclass(frozen=True)
+class Backstage:
+    """What operators are not shown, from the event bus of the server in this process."""
+
+    tools: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """The names of the tools used in each call, in order."""
+    answered_ms: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
+    """By call and turn: from the end of the caller's voice to the answer, as the server measured it."""
+
+    def note(self, event: AnyEvent) -> None:
+        match event:
+            case ToolUsed():
+                self.tools[event.call_sid].append(event.tool)
+            case TurnSpoken(voice_to_voice_ms=float(ms)):
+                self.answered_ms.setdefault((event.call_sid, event.turn), ms)
+            case _:
+                pass
+
+
+@asynccontextmanager
+async def open_house(
+    scenarios: Sequence[Scenario], *, database_path: Path | None = None
+) -> AsyncGenerator[tuple[Theatre, Backstage]]:
+    """A running server with the sample shops. Raises VoiceUnavailable, TheatreError, ChairsideError."""
+    apps: list[FastAPI] = []
+
+    def build(settings: Settings) -> uvicorn.Config:
+        apps.append(create_app(settings))
+        return uvicorn_config(settings, apps[0])
+
+    async with open_theatre(build, furnish=load_samples, scenarios=scenarios, database_path=database_path) as theatre:
+        services = cast(Services, apps[0].state.services)
+        async with _backstage(services) as backstage:
+            yield theatre, backstage
+
+
+async def load_samples(settings: Settings) -> None:
+    """Store the sample shops, as `setup_shop.py --from-file` does."""
+    async with EmbeddedStore.open(settings.database_path) as store:
+        for path in sorted(SAMPLES.glob("*.yaml")):
+            await register_shop(store, LocalBus(), read_shop_file(path), clock=lambda: datetime.now(UTC))
+
+
+@asynccontextmanager
+async def _backstage(services: Services) -> AsyncGenerator[Backstage]:
+    backstage = Backstage()
+    async with services.bus.subscribe() as events:
+
+        async def listen() -> None:
+            async for event in events:
+                backstage.note(event)
+
+        listening = asyncio.create_task(listen(), name="backstage")
+        try:
+            yield backstage
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)

@@ -1,0 +1,231 @@
+"""The whole house at work, without keys or a phone: scripted callers ring two shops.
+
+    python scripts/demo.py [--calls N] [--exit] [--json [FILE]] [--keep] [--scenes DIR]
+
+Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine; the server between them is the real one. The
+transcript is what an operator receives from `WS /ops`. Without --exit callers ring again now and then, until
+Ctrl-C. Exit codes: 0 done, 1 a call went wrong, 2 what was given is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import suppress
+from itertools import cycle, islice
+from pathlib import Path
+
+from _account import (
+    CallAccount,
+    complain,
+    error_of,
+    greeting_of,
+    problems_of,
+    read_back,
+    tell,
+    turns_of,
+    write,
+)
+from _house import ROOT, Backstage, open_house
+from _ops_client import Operator
+from _screen import Screen
+from loguru import logger
+from rich.console import Console
+
+from agent.emulators.scenario import Scenario, ScenarioError, load_scenario
+from agent.emulators.theatre import Theatre, TheatreError
+from agent.emulators.voice import VoiceUnavailable
+from agent.errors import ChairsideError
+from agent.stores.embedded import EmbeddedStore
+
+SCENES = ROOT / "scripts" / "scenes"
+KEPT = Path("var") / "demo" / "chairside.db"
+LEAST_TURNS = 3
+RING_EVERY_S = 1.5
+"""Callers ring this far apart, so that calls overlap and can still be told apart on the screen."""
+MOST_AT_ONCE = 4
+"""The emulated vendors share this process with the server: more calls would measure the stage."""
+PAUSE_S = 20.0
+"""Without --exit: from the end of a call to the next caller."""
+OVER_S = 10.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Perform what the arguments ask for and return the exit code."""
+    arguments = _parser().parse_args(argv)
+    console = Console(stderr=arguments.json == "-", highlight=False)
+    logger.remove()
+    logger.add(lambda line: console.print(line, end="", style="dim", markup=False), level="WARNING")
+    try:
+        scenes = read_scenes(arguments.scenes)
+        demo = Demo(scenes, arguments, Screen(console))
+        stopped = asyncio.run(_until_told(demo.perform()))
+        if arguments.json is not None:
+            write(demo.calls, arguments.json)
+    except ScenarioError as why:
+        complain(f"[demo/scenes_invalid] {why}")
+        return 2
+    except (ChairsideError, VoiceUnavailable, TheatreError, OSError) as why:
+        complain(f"The demo could not go on: {why}")
+        return 1
+    if stopped:
+        return 0
+    problems = [problem for call in demo.calls for problem in problems_of(call, least_turns=LEAST_TURNS)]
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Scripted callers ring two sample shops; every vendor is emulated.")
+    parser.add_argument("--calls", type=_count, default=2, metavar="N", help="how many callers ring at first (2)")
+    parser.add_argument("--exit", action="store_true", help="end with the last of them instead of waiting for Ctrl-C")
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="figures on standard output or into FILE")
+    parser.add_argument("--keep", action="store_true", help=f"keep shops and calls in {KEPT}")
+    parser.add_argument("--scenes", type=Path, default=SCENES, metavar="DIR", help="other scenes than ours, as YAML")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls")
+    return int(text)
+
+
+def read_scenes(folder: Path) -> list[Scenario]:
+    """The scenes of a folder by file name. Raises ScenarioError."""
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise ScenarioError(str(folder), ["there is no scene (*.yaml) in this folder"])
+    return [load_scenario(path) for path in paths]
+
+
+async def _until_told(work: Awaitable[None]) -> bool:
+    """Do the work to its end, or until Ctrl-C (then True)."""
+    working = asyncio.ensure_future(work)
+    told = asyncio.Event()
+
+    def stop() -> None:
+        told.set()
+        working.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    with suppress(asyncio.CancelledError):
+        await working
+    return told.is_set()
+
+
+class Demo:
+    """One performance. `calls` are the accounts of those that are over."""
+
+    def __init__(self, scenes: Sequence[Scenario], arguments: argparse.Namespace, screen: Screen) -> None:
+        self.calls: list[CallAccount] = []
+        self._scenes = scenes
+        self._arguments = arguments
+        self._screen = screen
+
+    async def perform(self) -> None:
+        """Open the house, let callers ring, close with a table."""
+        console = self._screen.console
+        console.print("Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone, no cost.")
+        kept = ROOT / KEPT if self._arguments.keep else None
+        async with open_house(self._scenes, database_path=kept) as (theatre, backstage):
+            await self._announce(theatre, backstage)
+            token = theatre.settings.operator_token.get_secret_value()
+            try:
+                with self._screen:
+                    async with Operator(theatre.ops_url, token, self._screen.show) as operator:
+                        await self._play(Performance(theatre, backstage, operator))
+            finally:
+                tell(console, self.calls, self._screen.shops)
+
+    async def _announce(self, theatre: Theatre, backstage: Backstage) -> None:
+        settings, console = theatre.settings, self._screen.console
+        async with EmbeddedStore.open(settings.database_path) as store:
+            shops = await store.list_shops()
+        self._screen.shops = {shop.location_id: shop.business_name for shop in shops}
+        self._screen.answered_ms = backstage.answered_ms
+        console.print(f"Operators' socket: [bold]{theatre.ops_url}[/]", soft_wrap=True)
+        console.print(
+            f"  watch it with the header [bold]Authorization: Bearer {settings.operator_token.get_secret_value()}[/]"
+            " (docs/operators-socket.md)",
+            soft_wrap=True,
+        )
+        if self._arguments.keep:
+            console.print(f"Shops and calls are kept in {settings.database_path}", soft_wrap=True)
+        if not self._arguments.exit:
+            self._invite(theatre, shops[0].phone_number)
+
+    def _invite(self, theatre: Theatre, number: str) -> None:
+        """How to ring this house from another terminal, and how to end it."""
+        settings = theatre.settings
+        environment = {
+            "PUBLIC_URL": settings.public_url,
+            "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
+            "OPERATOR_TOKEN": settings.operator_token.get_secret_value(),
+            "DATABASE_PATH": settings.database_path,
+        }
+        given = " ".join(f"{name}={value}" for name, value in environment.items())
+        self._screen.console.print(
+            f"Ring it with a recording of yours:\n  [dim]{given} .venv/bin/python scripts/replay_call.py"
+            f" --server {theatre.url} --to {number} --audio hello.wav[/]\n"
+            "Ctrl-C ends it; until then callers ring again now and then.",
+            soft_wrap=True,
+        )
+
+    async def _play(self, performance: Performance) -> None:
+        callers = cycle(self._scenes)
+        await self._together(performance, islice(callers, self._arguments.calls))
+        while not self._arguments.exit:
+            await asyncio.sleep(PAUSE_S)
+            await self._together(performance, islice(callers, 1))
+
+    async def _together(self, performance: Performance, scenes: Iterable[Scenario]) -> None:
+        """Let callers ring one after the other while the earlier ones still talk."""
+        room = asyncio.Semaphore(MOST_AT_ONCE)
+
+        async def ring(index: int, scene: Scenario) -> None:
+            await asyncio.sleep(index * RING_EVERY_S)
+            async with room:
+                self.calls.append(await performance.call(scene))
+
+        async with asyncio.TaskGroup() as calls:
+            for index, scene in enumerate(scenes):
+                calls.create_task(ring(index, scene))
+
+
+class Performance:
+    """The open house: puts a call through and gives account of it."""
+
+    def __init__(self, theatre: Theatre, backstage: Backstage, operator: Operator) -> None:
+        self._theatre, self._backstage, self._operator = theatre, backstage, operator
+
+    async def call(self, scene: Scenario) -> CallAccount:
+        """Play a scene to its end."""
+        report = await self._theatre.caller.call(scene)
+        await self._operator.call_over(report.call_sid, OVER_S)
+        path = self._theatre.settings.database_path
+        async with EmbeddedStore.open(path) as store:
+            location_id = await store.get_location_from_phone_number(scene.to)
+        record, stored = await read_back(path, location_id or 0, report.call_sid)
+        finals = self._operator.finals[report.call_sid]
+        return CallAccount(
+            call_sid=report.call_sid,
+            location_id=location_id,
+            scene=scene.name,
+            greeting_ms=greeting_of(report),
+            turns=turns_of(finals, report.exchanges),
+            tools=tuple(self._backstage.tools[report.call_sid]),
+            end_reason=record.end_reason if record else None,
+            ops_transcripts=len(finals),
+            stored_turns=stored,
+            error=error_of(report),
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

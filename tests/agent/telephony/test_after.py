@@ -1,0 +1,68 @@
+"""POST /voice/after: the stream is over, and a caller who is still there is never left with a dead line."""
+
+import pytest
+from house import PLUMERIA, House, new_sid, open_house
+
+from agent.events import CallEnded
+from agent.telephony.webhook import NOBODY_FREE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+HANG_UP = "<Response><Hangup /></Response>"
+
+
+async def test_a_call_that_we_ended_is_hung_up(house: House):
+    async with house.pick_up() as handset:
+        await handset.hear("media")
+        await handset.speak(house.stage.phrasebook.register_speech("Goodbye, that is all.").ulaw)
+        ended = await house.event(CallEnded, call_sid=handset.call_sid)
+    assert ended.reason == "agent_hung_up"
+    assert (await house.post("/voice/after", handset.call_sid, CallStatus="in-progress")).text.endswith(HANG_UP)
+
+
+async def test_a_call_that_the_caller_ended_is_hung_up(house: House):
+    async with house.pick_up() as handset:
+        await handset.hear("media")
+        await handset.stop()
+        await house.event(CallEnded, call_sid=handset.call_sid)
+    assert (await house.post("/voice/after", handset.call_sid, CallStatus="completed")).text.endswith(HANG_UP)
+
+
+async def test_a_caller_whose_stream_broke_but_who_is_still_there_is_put_through(house: House):
+    async with house.pick_up() as handset:
+        await handset.hear("media")
+    await house.event(CallEnded, call_sid=handset.call_sid)
+    answer = await house.post("/voice/after", handset.call_sid, CallStatus="in-progress")
+    assert f">{PLUMERIA.transfer_to}</Dial>" in answer.text
+
+
+async def test_a_call_of_another_process_is_put_through_to_the_shop(house: House):
+    answer = await house.post("/voice/after", new_sid(), CallStatus="in-progress")
+    assert f">{PLUMERIA.transfer_to}</Dial>" in answer.text
+    assert 'action="https://chairside.test/voice/after"' in answer.text
+
+
+async def test_a_shop_that_nobody_can_be_dialled_for_says_sorry():
+    alone = PLUMERIA.model_copy(update={"transfer_to": None})
+    async with open_house(shops=(alone,)) as house:
+        answer = await house.post("/voice/after", CallStatus="in-progress")
+    assert "having trouble" in answer.text
+    assert answer.text.endswith("<Hangup /></Response>")
+
+
+@pytest.mark.parametrize("number", ["", "anonymous", "+15005550006"])
+async def test_a_number_that_leads_nowhere_says_sorry(house: House, number: str):
+    answer = await house.post("/voice/after", To=number)
+    assert answer.status == 200
+    assert "having trouble" in answer.text
+
+
+@pytest.mark.parametrize("status", ["completed", "answered"])
+async def test_when_the_shop_was_reached_the_call_is_over(house: House, status: str):
+    assert (await house.post("/voice/after", DialCallStatus=status)).text.endswith(HANG_UP)
+
+
+@pytest.mark.parametrize("status", ["busy", "no-answer", "failed", "canceled", "gone fishing"])
+async def test_when_the_shop_was_not_reached_the_caller_is_told(house: House, status: str):
+    answer = await house.post("/voice/after", DialCallStatus=status)
+    assert NOBODY_FREE in answer.text
+    assert "<Dial" not in answer.text
