@@ -120,19 +120,17 @@ def problems_of(call: CallAccount, *, least_turns: int) -> list[str]:
     return problems
 
 
-def tell(console: Console, calls: Sequence[CallAccount], shops: dict[int, str]) -> None:
-    """The calls as a table."""
-    table = Table("call", "shop", "greeting", "turns", "answers after", "tools", "ended by", title="Calls")
+def tell(console: Console, calls: Sequence[CallAccount]) -> None:
+    """The calls as a table. Times are milliseconds."""
+    table = Table("call", "greeting", "turns", "answers after", "tools", "end")
     for call in calls:
-        answers = [f"{at.voice_to_voice_ms:.0f}" for at in call.turns if at.voice_to_voice_ms is not None]
         table.add_row(
             call.scene,
-            shops.get(call.location_id or 0, str(call.location_id or "?")),
-            "-" if call.greeting_ms is None else f"{call.greeting_ms:.0f} ms",
+            _milliseconds(call.greeting_ms),
             str(len(call.turns)),
-            f"{', '.join(answers)} ms" if answers else "-",
+            ", ".join(_milliseconds(at.voice_to_voice_ms) for at in call.turns) or "-",
             "?" if call.tools is None else ", ".join(call.tools) or "-",
-            call.error or call.end_reason or "?",
+            call.error or (call.end_reason or "?").replace("_", " "),
         )
     console.print(table)
 
@@ -144,6 +142,10 @@ def write(calls: Sequence[CallAccount], target: str) -> None:
         print(text)
     else:
         Path(target).write_text(text + "\n", encoding="utf-8")
+
+
+def _milliseconds(ms: float | None) -> str:
+    return "-" if ms is None else f"{ms:.0f}"
 
 
 def complain(why: ChairsideError | str) -> None:

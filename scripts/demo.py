@@ -29,13 +29,13 @@ from _account import (
     turns_of,
     write,
 )
-from _house import ROOT, Backstage, open_house
+from _house import ROOT, Backstage, open_house, read_scenario
 from _ops_client import Operator
 from _screen import Screen
 from loguru import logger
 from rich.console import Console
 
-from agent.emulators.scenario import Scenario, ScenarioError, load_scenario
+from agent.emulators.scenario import Scenario, ScenarioError
 from agent.emulators.theatre import Theatre, TheatreError
 from agent.emulators.voice import VoiceUnavailable
 from agent.errors import ChairsideError
@@ -100,7 +100,7 @@ def read_scenes(folder: Path) -> list[Scenario]:
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise ScenarioError(str(folder), ["there is no scene (*.yaml) in this folder"])
-    return [load_scenario(path) for path in paths]
+    return [read_scenario(path) for path in paths]
 
 
 async def _until_told(work: Awaitable[None]) -> bool:
@@ -131,7 +131,7 @@ class Demo:
     async def perform(self) -> None:
         """Open the house, let callers ring, close with a table."""
         console = self._screen.console
-        console.print("Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone, no cost.")
+        console.print("Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone.")
         kept = ROOT / KEPT if self._arguments.keep else None
         async with open_house(self._scenes, database_path=kept) as (theatre, backstage):
             await self._announce(theatre, backstage)
@@ -141,7 +141,7 @@ class Demo:
                     async with Operator(theatre.ops_url, token, self._screen.show) as operator:
                         await self._play(Performance(theatre, backstage, operator))
             finally:
-                tell(console, self.calls, self._screen.shops)
+                tell(console, self.calls)
 
     async def _announce(self, theatre: Theatre, backstage: Backstage) -> None:
         settings, console = theatre.settings, self._screen.console

@@ -101,14 +101,14 @@ class Handset:
 
     async def listen(self) -> None:
         """Until the socket closes."""
-        with suppress(ConnectionClosed):
-            async for data in self.socket:
-                message = json.loads(data)
-                if message["event"] == "mark" and self.answers_marks:
+        async for data in self.socket:
+            message = json.loads(data)
+            async with self._news:
+                self.received.append(message)
+                self._news.notify_all()
+            if message["event"] == "mark" and self.answers_marks:
+                with suppress(ConnectionClosed):
                     await self.send(message)
-                async with self._news:
-                    self.received.append(message)
-                    self._news.notify_all()
 
 
 @dataclass
@@ -148,14 +148,15 @@ class House:
     async def handset(self, call_sid: str | None = None, *, answers_marks: bool = True) -> AsyncGenerator[Handset]:
         """A media socket on which nothing has been said yet."""
         url = self.url.replace("http", "ws", 1) + "/media"
-        async with connect(url, max_size=None, compression=None) as socket:
+        async with connect(url, max_size=None, max_queue=None, compression=None) as socket:
             handset = Handset(socket, call_sid or new_sid(), answers_marks=answers_marks)
             listening = asyncio.create_task(handset.listen())
             try:
                 yield handset
             finally:
                 await socket.close()
-                await listening
+                with suppress(ConnectionClosed):
+                    await listening
 
     @asynccontextmanager
     async def pick_up(self, shop: Shop = PLUMERIA, *, answers_marks: bool = True) -> AsyncGenerator[Handset]:
@@ -224,6 +225,7 @@ async def open_house(
     """
     before = asyncio.all_tasks()
     complaints: list[dict[str, Any]] = []  # "Task exception was never retrieved" and the like
+    handler = asyncio.get_running_loop().get_exception_handler()
     asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
     async with open_stage(latencies=latencies) as stage:
         settings = stage.settings(**overrides)
@@ -235,7 +237,7 @@ async def open_house(
             async with house.listening():
                 yield house
     await _nothing_left(before)
-    asyncio.get_running_loop().set_exception_handler(None)
+    asyncio.get_running_loop().set_exception_handler(handler)
     assert not complaints, complaints
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from starlette.datastructures import FormData
+from starlette.datastructures import QueryParams as Form
 from twilio.base.exceptions import TwilioException
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
@@ -57,7 +57,7 @@ class Signatures:
         self._validator = RequestValidator(auth_token)
         self._public_url = public_url
 
-    def is_good(self, path_and_query: str, form: FormData, signature: str | None) -> bool:
+    def is_good(self, path_and_query: str, form: Form, signature: str | None) -> bool:
         if not signature:
             return False
         url = self._public_url + path_and_query

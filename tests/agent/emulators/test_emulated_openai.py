@@ -146,5 +146,5 @@ async def test_a_stream_that_nobody_reads_on_is_given_up(stage: Stage) -> None:
         await anext(aiter(stream))
         await stream.close()
     async with asyncio.timeout(2):
-        while stage.openai.open_connections:  # noqa: ASYNC110 (an emulator has no event for its log)
+        while stage.openai.open_connections:
             await asyncio.sleep(0.01)

@@ -162,7 +162,7 @@ async def test_messages_of_the_voice(stage: Stage) -> None:
 
 
 async def test_media_messages(stage: Stage) -> None:
-    from test_caller import answering
+    from test_emulated_caller import answering
 
     async with (
         answering(stage) as (receptionist, url),

@@ -121,7 +121,7 @@ async def test_a_call_from_ringing_to_goodbye(line: Any) -> None:
     assert report.error is None
     assert report.parameters == {"location_id": "7"}
     assert report.greeting_ms is not None
-    assert report.greeting_ms < 100
+    assert report.greeting_ms < 250
     path, form = receptionist.forms[0]
     assert (path, form["To"], form["CallStatus"]) == ("/voice", "+18084826296", "ringing")
     path, form = receptionist.forms[-1]
@@ -164,7 +164,7 @@ async def test_what_is_said_goes_out_byte_for_byte_and_the_answer_is_timed(line:
     assert said.ulaw in sent
     (exchange,) = report.exchanges
     assert exchange.said == "Hi."
-    assert exchange.voice_to_voice_ms == pytest.approx(100, abs=60)
+    assert exchange.voice_to_voice_ms == pytest.approx(100, abs=90)
     assert exchange.barge_in_clear_ms is None
     assert report.caller_audio_ms == len(said.ulaw) / 8
     assert report.agent_audio.count(SHORT[:160]) == 1
@@ -203,7 +203,7 @@ async def test_barging_in_is_measured_to_the_clear(line: Any) -> None:
 
     (exchange,) = report.exchanges
     assert exchange.barge_in_clear_ms is not None
-    assert exchange.barge_in_clear_ms < 60
+    assert exchange.barge_in_clear_ms < 150
     assert exchange.dropped_ms == pytest.approx(len(HELLO) * 20 / 8 - 120, abs=100)
     assert exchange.voice_to_voice_ms is None
 

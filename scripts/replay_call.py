@@ -1,0 +1,263 @@
+"""Phone a shop with a recording or a scenario, and give account of the call.
+
+    python scripts/replay_call.py --to NUMBER --audio WAV [--says TEXT] [--from NUMBER] [--json [FILE]]
+    python scripts/replay_call.py [--to NUMBER] --scenario FILE [--from NUMBER] [--json [FILE]]
+
+Without --server a server with the sample shops is started, every vendor emulated. With `--server URL` a running
+one is phoned as Twilio would: PUBLIC_URL and TWILIO_AUTH_TOKEN must be its own. What it heard and said is read
+from its `/ops` when OPERATOR_TOKEN is its own too, what it stored from DATABASE_PATH; else the caller's side is all
+there is. Exit codes: 0 done, 1 the call failed, 2 what was given is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import struct
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from _account import (
+    CallAccount,
+    complain,
+    error_of,
+    greeting_of,
+    problems_of,
+    read_back,
+    tell,
+    turns_of,
+    turns_unseen,
+    write,
+)
+from _house import Backstage, open_house, read_scenario
+from _ops_client import Operator
+from loguru import logger
+from rich.console import Console
+from rich.table import Table
+
+from agent.emulators.audio import FRAME_MS, RATE, AudioFileError, load_wav
+from agent.emulators.caller import Caller
+from agent.emulators.phrasebook import Phrasebook
+from agent.emulators.report import CallReport
+from agent.emulators.scenario import Play, Scenario, ScenarioError
+from agent.emulators.theatre import TheatreError
+from agent.emulators.twilio import TwilioRest
+from agent.emulators.voice import VoiceUnavailable
+from agent.errors import AccessError, ChairsideError, SettingsError
+from agent.model import to_e164
+from agent.settings import Settings, read_settings
+from agent.stores.embedded import EmbeddedStore
+
+PATIENCE_S = 60.0
+"""Longer than any answer: whoever plays a recording wants to hear it out."""
+OVER_S = 10.0
+
+
+class ReplayError(ChairsideError):
+    """What was given is wrong."""
+
+    stage = "replay"
+
+
+class ReplayAccount(CallAccount):
+    """A call with how much of the caller's audio went out."""
+
+    caller_audio_ms: float
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Both ends of a call: the caller's phone, and what can be looked into behind the server."""
+
+    caller: Caller
+    settings: Settings
+    operator: Operator | None
+    backstage: Backstage | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the call and return the exit code."""
+    arguments = _parser().parse_args(argv)
+    logger.remove()
+    try:
+        scenario = _scenario(arguments)
+        account = asyncio.run(_call(scenario, arguments))
+        _show(account, arguments.json)
+    except ScenarioError as why:
+        complain(f"[replay/scenario_invalid] {why}")
+        return 2
+    except AudioFileError as why:
+        complain(f"[replay/audio_unreadable] {why}")
+        return 2
+    except (ReplayError, SettingsError, AccessError) as why:
+        complain(why)
+        return 2
+    except (ChairsideError, VoiceUnavailable, TheatreError, OSError) as why:
+        complain(f"The call could not be made: {why}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    problems = problems_of(account, least_turns=1)
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Phone a shop with a recording or a scenario.")
+    parser.add_argument("--to", metavar="NUMBER", help="the shop's number; a scenario may bring its own")
+    played = parser.add_mutually_exclusive_group(required=True)
+    played.add_argument("--audio", type=Path, metavar="WAV", help="what the caller says, as one utterance")
+    played.add_argument("--scenario", type=Path, metavar="FILE", help="what the caller does, as YAML")
+    parser.add_argument("--says", metavar="TEXT", help="the words in the recording, else a .txt beside it or a guess")
+    parser.add_argument("--from", dest="caller", metavar="NUMBER", help="the caller's number")
+    parser.add_argument("--server", metavar="URL", help="a running server, like http://127.0.0.1:5001")
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="account on standard output or into FILE")
+    return parser
+
+
+def _scenario(arguments: argparse.Namespace) -> Scenario:
+    """The call that is asked for. Raises ReplayError, ScenarioError, AudioFileError."""
+    given: dict[str, Any] = {}
+    for option, name in (("--to", "to"), ("--from", "caller")):
+        number = getattr(arguments, name)
+        if number is not None:
+            given[name] = _number(option, number)
+    if arguments.scenario is not None:
+        if arguments.says is not None:
+            raise ReplayError("says_without_audio", "--says goes with --audio.")
+        return read_scenario(arguments.scenario).model_copy(update=given)
+    if arguments.to is None:
+        raise ReplayError("number_missing", "--audio needs --to, the number of a shop.")
+    if not load_wav(arguments.audio):
+        raise AudioFileError(f"{arguments.audio}: holds no sound")
+    play = Play(play=arguments.audio, says=arguments.says)
+    return Scenario(name=arguments.audio.stem, steps=(play,), patience_s=PATIENCE_S, **given)
+
+
+def _number(option: str, text: str) -> str:
+    try:
+        return to_e164(text)
+    except ValueError as why:
+        raise ReplayError("number_invalid", f"{option}: {why}.") from why
+
+
+async def _call(scenario: Scenario, arguments: argparse.Namespace) -> ReplayAccount:
+    opening = _running(arguments.server) if arguments.server else _own(scenario)
+    async with opening as ends:
+        report = await ends.caller.call(scenario)
+        if ends.operator is not None and report.parameters:
+            await ends.operator.call_over(report.call_sid, OVER_S)
+        return await _account(scenario, report, ends)
+
+
+@asynccontextmanager
+async def _own(scenario: Scenario) -> AsyncGenerator[Ends]:
+    """A stage and a server of our own."""
+    async with open_house([scenario]) as (theatre, backstage):
+        token = theatre.settings.operator_token.get_secret_value()
+        async with Operator(theatre.ops_url, token) as operator:
+            yield Ends(theatre.caller, theatre.settings, operator, backstage)
+
+
+@asynccontextmanager
+async def _running(url: str) -> AsyncGenerator[Ends]:
+    """A server that runs already. Raises ReplayError, SettingsError, AccessError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ReplayError("server_invalid", f"{url!r} is no address like http://127.0.0.1:5001.")
+    settings = read_settings()
+    if not settings.twilio_auth_token.get_secret_value() or "public_url" not in settings.model_fields_set:
+        message = "--server needs TWILIO_AUTH_TOKEN and PUBLIC_URL of that server, to sign as Twilio does."
+        raise ReplayError("signing_impossible", message)
+    rest = TwilioRest(settings.twilio_account_sid or "AC" + "0" * 32, settings.twilio_auth_token.get_secret_value())
+    async with AsyncExitStack() as stack:
+        caller = Caller(server_url=url, public_url=settings.public_url, rest=rest, phrasebook=Phrasebook())
+        await stack.enter_async_context(caller)
+        operator = None
+        if token := settings.operator_token.get_secret_value():
+            ops_url = url.rstrip("/").replace("http", "ws", 1) + "/ops"
+            operator = await stack.enter_async_context(Operator(ops_url, token))
+        yield Ends(caller, settings, operator, None)
+
+
+async def _account(scenario: Scenario, report: CallReport, ends: Ends) -> ReplayAccount:
+    finals = ends.operator.finals[report.call_sid] if ends.operator is not None else None
+    location_id, end_reason, stored = await _stored(scenario, report, ends)
+    if location_id is None and finals:
+        location_id = finals[0].location_id
+    return ReplayAccount(
+        call_sid=report.call_sid,
+        location_id=location_id,
+        scene=scenario.name,
+        greeting_ms=greeting_of(report),
+        turns=turns_unseen(report.exchanges) if finals is None else turns_of(finals, report.exchanges),
+        tools=tuple(ends.backstage.tools[report.call_sid]) if ends.backstage is not None else None,
+        end_reason=end_reason,
+        ops_transcripts=None if finals is None else len(finals),
+        stored_turns=stored,
+        error=error_of(report),
+        caller_audio_ms=_audio_ms(scenario, report),
+    )
+
+
+async def _stored(scenario: Scenario, report: CallReport, ends: Ends) -> tuple[int | None, str | None, int | None]:
+    """Where the call led, how it ended and how many turns of it are stored; None for what cannot be seen."""
+    path = ends.settings.database_path
+    if not path.exists():
+        return None, None, None
+    async with EmbeddedStore.open(path) as store:
+        location_id = await store.get_location_from_phone_number(scenario.to)
+    if location_id is None or not report.parameters:
+        return location_id, None, None
+    record, turns = await read_back(path, location_id, report.call_sid)
+    # A server elsewhere has a store of its own: that this one knows nothing of the call says nothing.
+    return (location_id, record.end_reason, turns) if record else (location_id, None, None)
+
+
+def _audio_ms(scenario: Scenario, report: CallReport) -> float:
+    """What was sent. Of a clip sent whole, its own length: frames and sample rates round the other."""
+    sent = report.caller_audio_ms
+    match scenario.steps:
+        case (Play(play=path),) if abs((clip := clip_ms(path)) - sent) < FRAME_MS:
+            return clip
+        case _:
+            return sent
+
+
+def clip_ms(path: Path) -> float:
+    """The length of a readable recording, exactly: its samples by its rate. Raises OSError."""
+    data = path.read_bytes()
+    if path.suffix.lower() in {".ulaw", ".ul"}:
+        return len(data) * 1000 / RATE
+    at, rate, block = 12, RATE, 1
+    while at + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, at)
+        if name == b"fmt ":
+            rate, block = struct.unpack_from("<I", data, at + 12)[0], struct.unpack_from("<H", data, at + 20)[0]
+        elif name == b"data":
+            return min(size, len(data) - at - 8) // block * 1000 / rate
+        at += 8 + size + size % 2
+    return 0.0
+
+
+def _show(account: ReplayAccount, target: str | None) -> None:
+    if target is not None:
+        write([account], target)
+        return
+    console = Console(highlight=False)
+    table = Table("turn", "heard", "spoken", "answered after")
+    for number, turn in enumerate(account.turns, 1):
+        took = "-" if turn.voice_to_voice_ms is None else f"{turn.voice_to_voice_ms:.0f} ms"
+        table.add_row(str(number), turn.heard, turn.spoken, took)
+    console.print(table)
+    tell(console, [account])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
