@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -84,6 +85,21 @@ def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Co
     )
 
 
+class DrainingServer(uvicorn.Server):
+    """Lets running calls finish before their sockets are closed. Asked a second time, it goes at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._app = create_app(settings)
+        self._drain_s = settings.drain_s
+        super().__init__(uvicorn_config(settings, self._app))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        services: Services | None = getattr(self._app.state, "services", None)
+        if services is not None and not self.force_exit:
+            await services.switchboard.drain(self._drain_s)
+        await super().shutdown(sockets)
+
+
 def main() -> int:
     """Run until stopped. Exit code 2: not startable as configured; every problem is named."""
     try:
@@ -97,7 +113,7 @@ def main() -> int:
     logger.remove()
     logger.add(sys.stderr, level=settings.log_level)
     try:
-        uvicorn.Server(uvicorn_config(settings)).run()
+        DrainingServer(settings).run()
     except ChairsideError as why:
         print(f"chairside: {why}", file=sys.stderr)
         return 1

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
     max_calls: Annotated[int, Field(gt=0)] = 50
     max_call_s: Annotated[int, Field(gt=0)] = 1800
+    drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0
 
     @field_validator("public_url", "deepgram_base_url", "openai_base_url", "cartesia_base_url", "twilio_base_url")

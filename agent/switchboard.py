@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from agent.errors import AccessError
 from agent.events import EndReason
 
+STOP_S = 10.0
+"""How long a stopped call may take to tidy up."""
 ENDINGS_KEPT = 10_000
 """`/voice/after` asks within seconds of the end; this is hours of calls for one process."""
 
@@ -97,4 +99,5 @@ class Switchboard:
                 await self._idle.wait()
         except TimeoutError:
             await asyncio.gather(*(self.stop(call_sid, "server_stopped") for call_sid in list(self._lines)))
-            await asyncio.wait_for(self._idle.wait(), 10)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), STOP_S)

@@ -22,8 +22,6 @@ from agent.switchboard import Switchboard
 from agent.telephony.rest import rest_client
 from agent.telephony.twilio import TwilioTelephone
 
-DRAIN_S = 5.0
-"""How long running calls may still finish when the process is asked to go."""
 STORE_REFRESH_S = 2.0
 """How soon a running server notices a shop that `setup_shop.py` stored from another process."""
 
@@ -53,7 +51,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         await stack.enter_async_context(phrases.following(knowledge))
         await _render_greetings(knowledge, phrases)
         switchboard = Switchboard(settings.max_calls)
-        stack.push_async_callback(switchboard.drain, DRAIN_S)
+        stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
         client = await stack.enter_async_context(rest_client(settings))
         yield Services(
             settings=settings,

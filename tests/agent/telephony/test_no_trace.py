@@ -40,7 +40,7 @@ async def test_ten_short_calls_leave_no_task_socket_or_thread():
         before = held()
         await asyncio.gather(*(short_call(house) for _ in range(10)))
         async with asyncio.timeout(3):
-            while any(now > then for now, then in zip(held(), before, strict=True)):  # noqa: ASYNC110
+            while any(now > then for now, then in zip(held(), before, strict=True)):
                 await asyncio.sleep(0.02)
 
 
@@ -52,5 +52,5 @@ async def test_ten_strangers_leave_no_task():
                 await stranger.start("no ticket of ours")
                 await stranger.closed()
         async with asyncio.timeout(3):
-            while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110
+            while len(asyncio.all_tasks()) > before:
                 await asyncio.sleep(0.02)

@@ -1,0 +1,86 @@
+"""Ready-made speech: rendered once by the TTS vendor, kept in files, made anew when a shop changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.bus.local import LocalBus
+from agent.emulators.stage import Stage, open_stage
+from agent.emulators.vendor import Fault
+from agent.errors import VendorError
+from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.prompt import greeting_for
+from agent.knowledge.registry import register_shop
+from agent.pipelines.greeting import Phrases
+from agent.pipelines.speech import SpeechStack
+from agent.stores.embedded import EmbeddedStore
+from agent.wiring import utc_now
+from tests.house import PLUMERIA, QUICK
+
+
+@asynccontextmanager
+async def phrases_of(stage: Stage, folder: Path) -> AsyncGenerator[Phrases]:
+    speech = SpeechStack(stage.settings())
+    try:
+        yield Phrases(stage.settings(), speech.cartesia, folder)
+    finally:
+        await speech.aclose()
+
+
+async def test_phrases_are_rendered_as_mu_law_of_the_telephone(tmp_path: Path):
+    async with open_stage(latencies=QUICK) as stage, phrases_of(stage, tmp_path) as phrases:
+        assert phrases.get(PLUMERIA, "greeting") is None
+        await phrases.prepare(PLUMERIA)
+        greeting = phrases.get(PLUMERIA, "greeting")
+        assert greeting is not None
+        assert greeting.text == greeting_for(PLUMERIA)
+        assert 3_000 < len(greeting.ulaw) / 8 < 15_000  # milliseconds
+        asked = stage.cartesia.requests[0]["output_format"]
+        assert asked == {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": 8000}
+
+
+async def test_a_restart_renders_nothing_again(tmp_path: Path):
+    async with open_stage(latencies=QUICK) as stage:
+        async with phrases_of(stage, tmp_path) as before:
+            await before.prepare(PLUMERIA)
+        rendered = len(stage.cartesia.requests)
+        async with phrases_of(stage, tmp_path) as after:
+            await after.prepare(PLUMERIA)
+            assert after.get(PLUMERIA, "greeting") == before.get(PLUMERIA, "greeting")
+        assert len(stage.cartesia.requests) == rendered
+
+
+async def test_another_voice_is_another_sound(tmp_path: Path):
+    async with open_stage(latencies=QUICK) as stage, phrases_of(stage, tmp_path) as phrases:
+        await phrases.prepare(PLUMERIA)
+        assert phrases.get(PLUMERIA.model_copy(update={"voice_id": "another"}), "greeting") is None
+
+
+async def test_a_vendor_that_fails_leaves_the_greeting_to_the_pipeline(tmp_path: Path):
+    async with open_stage(latencies=QUICK) as stage, phrases_of(stage, tmp_path) as phrases:
+        stage.order(Fault(vendor="cartesia", kind="status", status=401, times=100))
+        with pytest.raises(VendorError, match="render_failed"):
+            await phrases.prepare(PLUMERIA)
+        assert await phrases.try_prepare(PLUMERIA) is False
+        assert phrases.get(PLUMERIA, "greeting") is None
+
+
+async def test_a_changed_shop_gets_its_new_greeting_while_the_server_runs(tmp_path: Path):
+    changed = PLUMERIA.model_copy(update={"greeting": "The assistant of a new shop speaking."})
+    bus = LocalBus()
+    async with (
+        open_stage(latencies=QUICK) as stage,
+        EmbeddedStore.open(tmp_path / "shops.db") as store,
+        KnowledgeCache(store, bus) as knowledge,
+        phrases_of(stage, tmp_path) as phrases,
+        phrases.following(knowledge),
+    ):
+        await register_shop(store, bus, changed, clock=utc_now)
+        async with asyncio.timeout(5):
+            while phrases.get(changed, "greeting") is None:
+                await asyncio.sleep(0.01)
