@@ -35,7 +35,7 @@ async def test_twenty_calls_at_once_end_cleanly_and_never_mix():
         await _seen(second, ends[1::2])
         # The servers' side of a closed connection goes a moment after the callers'.
         async with asyncio.timeout(10):
-            while _footprint(house) != before:  # noqa: ASYNC110 - nobody tells when a socket is gone
+            while _footprint(house) != before:
                 await asyncio.sleep(0.05)
 
         assert [report.error for report in reports] == [None] * 20
