@@ -20,7 +20,7 @@ from dashboard_bridge.wire import TranscriptData
 
 _SETTLE_S = 10.0
 _LOOK_S = 0.05
-_ODD_ENDS = {"refused", "socket_closed", "dialled", "recorded", "failed"}
+_ODD_ENDS = {"socket_closed", "dialled", "recorded", "failed"}
 
 
 class Account(BaseModel):
@@ -98,9 +98,13 @@ def greeting_of(report: CallReport) -> float | None:
 
 
 def error_of(report: CallReport) -> str | None:
-    """Why a call failed from the caller's side; None when it did not."""
+    """Why a call failed, from the caller's side; None when it did not."""
+    if report.error is not None and report.error.endswith("answered 403"):
+        return f"{report.error}: the server expects another TWILIO_AUTH_TOKEN or PUBLIC_URL"
+    if report.error is None and report.end == "refused":
+        return f"the server turned the call away; {report.to} leads to no shop, or all lines are busy"
     if report.error is None and report.end in _ODD_ENDS:
-        return f"the call ended oddly: {report.end}"
+        return f"the call ended oddly: {report.end.replace('_', ' ')}"
     return report.error
 
 

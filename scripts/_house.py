@@ -22,10 +22,8 @@ logger.remove()  # Pipecat greets when it is imported
 
 from agent.bus.local import LocalBus  # noqa: E402
 from agent.call import Services  # noqa: E402
-from agent.emulators.audio import load_wav  # noqa: E402
-from agent.emulators.scenario import BargeIn, Interruption, Play, Say, Scenario, ScenarioError, load_scenario  # noqa: E402
+from agent.emulators.scenario import Scenario  # noqa: E402
 from agent.emulators.theatre import Theatre, open_theatre  # noqa: E402
-from agent.emulators.voice import speak  # noqa: E402
 from agent.events import AnyEvent, ToolUsed, TurnSpoken  # noqa: E402
 from agent.knowledge.registry import register_shop  # noqa: E402
 from agent.knowledge.shop_file import read_shop_file  # noqa: E402
@@ -70,26 +68,6 @@ async def open_house(
         services = cast(Services, apps[0].state.services)
         async with _backstage(services) as backstage:
             yield theatre, backstage
-
-
-def read_scenario(path: Path) -> Scenario:
-    """A scenario whose voices and recordings are there too. Raises ScenarioError, VoiceUnavailable."""
-    scenario = load_scenario(path)
-    problems: list[str] = []
-    for index, step in enumerate(scenario.steps):
-        try:
-            match step:
-                case Say(say=words, voice=voice) | BargeIn(barge_in=Interruption(say=words, voice=voice)):
-                    speak(words, voice=voice)
-                case Play():
-                    load_wav(step.play)
-                case _:
-                    pass
-        except ValueError as why:
-            problems.append(f"steps[{index}]: {why}")
-    if problems:
-        raise ScenarioError(str(path), problems)
-    return scenario
 
 
 async def load_samples(settings: Settings) -> None:

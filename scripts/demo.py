@@ -18,31 +18,30 @@ from contextlib import suppress
 from itertools import cycle, islice
 from pathlib import Path
 
-from _account import (
-    CallAccount,
-    complain,
-    error_of,
-    greeting_of,
-    problems_of,
-    read_back,
-    tell,
-    turns_of,
-    write,
-)
-from _house import ROOT, Backstage, open_house, read_scenario
-from _ops_client import Operator
-from _screen import Screen
-from loguru import logger
-from rich.console import Console
 
-from agent.emulators.scenario import Scenario, ScenarioError
-from agent.emulators.theatre import Theatre, TheatreError
-from agent.emulators.voice import VoiceUnavailable
-from agent.errors import ChairsideError
-from agent.stores.embedded import EmbeddedStore
+def leave(*_: object) -> None:
+    sys.exit(0)
+
+
+signal.signal(signal.SIGINT, leave)  # Ctrl-C works from the first moment: what follows takes seconds to import
+
+from _account import CallAccount, complain, error_of, greeting_of, problems_of, read_back, tell, turns_of, write  # noqa: E402
+from _house import ROOT, Backstage, open_house  # noqa: E402
+from _ops_client import Operator  # noqa: E402
+from _scene import read_scenario  # noqa: E402
+from _screen import Screen  # noqa: E402
+from loguru import logger  # noqa: E402
+from rich.console import Console  # noqa: E402
+
+from agent.emulators.scenario import Scenario, ScenarioError  # noqa: E402
+from agent.emulators.theatre import Theatre, TheatreError  # noqa: E402
+from agent.emulators.voice import VoiceUnavailable  # noqa: E402
+from agent.errors import ChairsideError  # noqa: E402
+from agent.stores.embedded import EmbeddedStore  # noqa: E402
 
 SCENES = ROOT / "scripts" / "scenes"
 KEPT = Path("var") / "demo" / "chairside.db"
+EMULATED = "Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone."
 LEAST_TURNS = 3
 RING_EVERY_S = 1.5
 """Callers ring this far apart, so that calls overlap and can still be told apart on the screen."""
@@ -131,7 +130,9 @@ class Demo:
     async def perform(self) -> None:
         """Open the house, let callers ring, close with a table."""
         console = self._screen.console
-        console.print("Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone.")
+        console.print(
+            "Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone.", soft_wrap=True
+        )
         kept = ROOT / KEPT if self._arguments.keep else None
         async with open_house(self._scenes, database_path=kept) as (theatre, backstage):
             await self._announce(theatre, backstage)
@@ -141,7 +142,8 @@ class Demo:
                     async with Operator(theatre.ops_url, token, self._screen.show) as operator:
                         await self._play(Performance(theatre, backstage, operator))
             finally:
-                tell(console, self.calls)
+                if self.calls:
+                    tell(console, self.calls)
 
     async def _announce(self, theatre: Theatre, backstage: Backstage) -> None:
         settings, console = theatre.settings, self._screen.console

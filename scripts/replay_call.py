@@ -15,7 +15,7 @@ import argparse
 import asyncio
 import struct
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,8 @@ from _account import (
     turns_unseen,
     write,
 )
-from _house import Backstage, open_house, read_scenario
 from _ops_client import Operator
+from _scene import read_scenario
 from loguru import logger
 from rich.console import Console
 from rich.table import Table
@@ -77,7 +77,8 @@ class Ends:
     caller: Caller
     settings: Settings
     operator: Operator | None
-    backstage: Backstage | None
+    tools: Mapping[str, Sequence[str]] | None
+    """The tools used, by call; None when nobody tells."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -159,10 +160,12 @@ async def _call(scenario: Scenario, arguments: argparse.Namespace) -> ReplayAcco
 @asynccontextmanager
 async def _own(scenario: Scenario) -> AsyncGenerator[Ends]:
     """A stage and a server of our own."""
+    from _house import open_house  # only here: loading the server is slow
+
     async with open_house([scenario]) as (theatre, backstage):
         token = theatre.settings.operator_token.get_secret_value()
         async with Operator(theatre.ops_url, token) as operator:
-            yield Ends(theatre.caller, theatre.settings, operator, backstage)
+            yield Ends(theatre.caller, theatre.settings, operator, backstage.tools)
 
 
 @asynccontextmanager
@@ -197,7 +200,7 @@ async def _account(scenario: Scenario, report: CallReport, ends: Ends) -> Replay
         scene=scenario.name,
         greeting_ms=greeting_of(report),
         turns=turns_unseen(report.exchanges) if finals is None else turns_of(finals, report.exchanges),
-        tools=tuple(ends.backstage.tools[report.call_sid]) if ends.backstage is not None else None,
+        tools=None if ends.tools is None else tuple(ends.tools.get(report.call_sid, ())),
         end_reason=end_reason,
         ops_transcripts=None if finals is None else len(finals),
         stored_turns=stored,

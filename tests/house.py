@@ -237,10 +237,7 @@ async def open_house(
             house = House(stage, settings, services, url, caller)
             async with house.listening():
                 yield house
-    try:
-        await _nothing_left(before)
-    except AssertionError as e:
-        print("LEAK", str(e)[:200])
+    await _nothing_left(before)
     asyncio.get_running_loop().set_exception_handler(handler)
     assert not complaints, complaints
 

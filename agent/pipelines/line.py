@@ -287,6 +287,8 @@ class LineOutput(FastAPIWebsocketOutputTransport):
         self._line.playout.interrupt()
         self._started_at_ms.clear()
         self._clock_zero.clear()
+        # As Pipecat's own tracker does: the next words are timed from their audio, not from words never spoken.
+        self._last_pts = 0
 
     async def write_transport_frame(self, frame: Frame) -> None:
         """Called when everything queued before `frame` has been written."""

@@ -38,6 +38,15 @@ async def played(request: pytest.FixtureRequest) -> AsyncGenerator[dict[str, Pla
                 {"barge_in": {"after_ms": 1500, "say": "Sorry, how much is a balayage?"}},
             ],
         ),
+        (
+            "two barge-ins",
+            LONDON,
+            [
+                {"say": "What are your opening hours?"},
+                {"barge_in": {"after_ms": 1200, "say": "Sorry, what are your opening hours again?"}},
+                {"barge_in": {"after_ms": 1200, "say": "How much is a balayage?"}},
+            ],
+        ),
         ("greeting cut short", HONOLULU, [{"barge_in": {"after_ms": 600, "say": "How much is a balayage?"}}]),
         ("keys", HONOLULU, [{"wait": "agent_done"}, {"dtmf": "12#"}, {"silence": 0.5}, {"hang_up": True}]),
         (
@@ -107,6 +116,14 @@ async def test_barge_in_empties_twilios_buffer_and_the_history_holds_what_was_he
     assert "180" in answer.spoken
     told_the_model = [m["content"] for m in call.requests[-1]["messages"] if m["role"] == "assistant"]
     assert told_the_model == [SHORT, cut.spoken]
+
+
+async def test_after_an_interruption_the_next_answer_is_heard_from_its_own_beginning(played: dict[str, Played]):
+    first, second, last = played["two barge-ins"].turns
+    for cut in (first, second):
+        assert cut.interrupted
+        assert 0 < len(cut.spoken.split()) < len(cut.said.split()) / 2
+    assert last.spoken == last.said
 
 
 async def test_a_greeting_cut_short_is_remembered_as_far_as_it_was_heard(played: dict[str, Played]):

@@ -3,19 +3,20 @@
 import pytest
 from house import PLUMERIA, House, new_sid, open_house
 
-from agent.events import CallEnded
+from agent.events import CallEnded, TurnSpoken
 from agent.telephony.webhook import NOBODY_FREE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HANG_UP = "<Response><Hangup /></Response>"
 
 
-async def test_a_call_that_we_ended_is_hung_up(house: House):
+async def test_a_call_that_we_ended_is_over_soon_after_the_goodbye_and_hung_up(house: House):
     async with house.pick_up() as handset:
-        await handset.hear("media")
         await handset.speak(house.stage.phrasebook.register_speech("Goodbye, that is all.").ulaw)
+        said = await house.event(TurnSpoken, timeout=8, call_sid=handset.call_sid, turn=1)
         ended = await house.event(CallEnded, call_sid=handset.call_sid)
     assert ended.reason == "agent_hung_up"
+    assert (ended.at - said.at).total_seconds() < 1.5
     assert (await house.post("/voice/after", handset.call_sid, CallStatus="in-progress")).text.endswith(HANG_UP)
 
 

@@ -1,12 +1,14 @@
 """However a call ends, it ends once, at once, and lets go of every vendor."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from house import PLUMERIA, QUICK, Handset, House, open_house
 
+from agent.emulators.mind import Rule, ToolCall
 from agent.emulators.vendor import Fault
-from agent.events import CallAnswered, CallEnded, OfCall, TurnSpoken
+from agent.events import CallAnswered, CallEnded, OfCall, ToolUsed, TurnSpoken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,7 +32,7 @@ async def test_stop_ends_the_call_and_the_server_closes_the_socket(house: House)
     async with house.pick_up() as handset:
         await handset.hear("media")
         await handset.stop()
-        assert await handset.closed() == (1000, "call over")
+        assert (await handset.closed())[0] == 1000
         assert await reason_of_the_only_end(house, handset) == "caller_hung_up"
 
 
@@ -110,16 +112,41 @@ async def test_the_greeting_is_on_the_wire_before_the_call_is_announced(house: H
         assert not house.stage.openai.open_connections
 
 
-@pytest.mark.parametrize("status", [500, 404, 401])
-async def test_a_refused_hang_up_still_ends_the_call(status: int):
-    async with open_house() as house, house.pick_up() as handset:
-        house.stage.order(Fault(vendor="twilio", kind="status", status=status))
-        await handset.hear("media")
-        await handset.speak(house.stage.phrasebook.register_speech("Goodbye, that is all.").ulaw)
-        await handset.closed()
-        assert await reason_of_the_only_end(house, handset) == "agent_hung_up"
-        assert len(house.stage.twilio.connections) == 1
+async def test_refused_hang_ups_still_end_their_calls():
+    async with open_house(eager_end_of_turn=False) as house, AsyncExitStack() as calls:
+        for status in (500, 404, 401):
+            house.stage.order(Fault(vendor="twilio", kind="status", status=status))
+        handsets = [await calls.enter_async_context(house.pick_up()) for _ in range(3)]
+        goodbye = house.stage.phrasebook.register_speech("Goodbye, that is all.").ulaw
+        await asyncio.gather(*(handset.speak(goodbye) for handset in handsets))
+        ends = [await house.event(CallEnded, timeout=8, call_sid=handset.call_sid) for handset in handsets]
+        assert [end.reason for end in ends] == ["agent_hung_up"] * 3
+        assert len(house.stage.twilio.connections) == 3
         assert not [line for line in house.warnings if "Traceback" in line]
+
+
+async def test_a_goodbye_is_understood_even_when_the_tool_call_comes_just_as_the_turn_ends(house: House):
+    async def say_goodbye(ttft_ms: int) -> None:
+        words = f"Goodbye and {ttft_ms} thanks."
+        end_call = ToolCall(name="end_call")
+        house.stage.openai.rules.append(Rule(when=f"{ttft_ms} thanks", tool=end_call, ttft_ms=ttft_ms))
+        async with house.pick_up() as handset:
+            await handset.speak(house.stage.phrasebook.register_speech(words).ulaw)
+            await house.event(ToolUsed, timeout=2, call_sid=handset.call_sid)
+
+    for at in range(20, 100, 20):  # somewhere among them is that moment
+        await asyncio.gather(*(say_goodbye(ttft_ms) for ttft_ms in range(at, at + 20, 4)))
+
+
+async def test_a_hang_up_in_the_middle_of_a_prediction_leaves_no_task():
+    async with open_house() as house, house.pick_up() as handset:  # the house looks for tasks when it closes
+        speech = house.stage.phrasebook.register_speech("How much is a haircut?").ulaw
+        speaking = asyncio.create_task(handset.speak(speech))
+        while not house.stage.openai.connections:  # asked before the turn is over
+            await asyncio.sleep(0.001)
+        await handset.stop()
+        await speaking
+        await house.event(CallEnded, call_sid=handset.call_sid)
 
 
 async def test_a_server_that_goes_ends_its_calls():

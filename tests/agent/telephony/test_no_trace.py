@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from house import House, open_house
 
+from agent.events import CallEnded
+
 
 def sockets() -> int:
     """Open sockets of this process."""
@@ -25,7 +27,7 @@ async def short_call(house: House) -> None:
     async with house.pick_up() as handset:
         await handset.hear("mark")
         await handset.stop()
-        await handset.closed()
+        await house.event(CallEnded, call_sid=handset.call_sid)
 
 
 def held() -> tuple[int, int, int]:

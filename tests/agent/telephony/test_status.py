@@ -21,7 +21,7 @@ async def test_completed_twice_ends_a_live_call_once(house: House):
         await handset.hear("mark")
         for _ in range(2):
             assert (await house.post("/voice/status", handset.call_sid, CallStatus="completed")).status == 204
-        await handset.closed()
+        await house.event(CallEnded, call_sid=handset.call_sid)
     assert [event.reason for event in house.told(CallEnded, call_sid=handset.call_sid)] == ["caller_hung_up"]
 
 
@@ -39,6 +39,6 @@ async def test_a_status_after_the_end_is_no_second_end(house: House):
     async with house.pick_up() as handset:
         await handset.hear("media")
         await handset.stop()
-        await handset.closed()
+        await house.event(CallEnded, call_sid=handset.call_sid)
     assert (await house.post("/voice/status", handset.call_sid, CallStatus="completed")).status == 204
     assert len(house.told(CallEnded, call_sid=handset.call_sid)) == 1

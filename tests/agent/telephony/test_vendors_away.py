@@ -8,7 +8,7 @@ import pytest
 from house import PLUMERIA, Handset, House, open_house
 
 from agent.emulators.vendor import Fault
-from agent.events import CallEnded, VendorDegraded
+from agent.events import CallEnded, TurnSpoken, VendorDegraded
 
 VendorName = Literal["deepgram", "cartesia", "openai"]
 
@@ -20,8 +20,8 @@ def nowhere() -> str:
 
 
 async def failed_once(house: House, handset: Handset) -> VendorDegraded:
-    """Wait for the end; asserts that it is one failure, after which the shop is dialled."""
-    ended = await house.event(CallEnded, timeout=15, call_sid=handset.call_sid)
+    """Wait for the end; asserts that it comes soon, is one failure, and that the shop is dialled then."""
+    ended = await house.event(CallEnded, timeout=8, call_sid=handset.call_sid)
     assert ended.reason == "failed"
     await handset.closed()
     assert len(house.told(CallEnded, call_sid=handset.call_sid)) == 1
@@ -56,9 +56,10 @@ async def test_ears_that_are_away_end_the_call_with_an_apology():
         assert agent_audio_ms(handset) >= phrase_ms(house, "greeting") + phrase_ms(house, "apology") - 20
 
 
-async def test_a_voice_that_is_away_from_the_start_leads_the_caller_to_the_shop():
+async def test_a_voice_that_is_away_leads_to_the_shop_and_nothing_is_told_as_heard():
     async with open_house(cartesia_base_url=f"http://{nowhere()}") as house, house.pick_up() as handset:
         assert (await failed_once(house, handset)).vendor == "cartesia"
+        assert not [event.heard_text for event in house.told(TurnSpoken, turn=0) if event.heard_text]
 
 
 async def test_a_model_that_refuses_us_leads_to_an_apology_and_the_shop():
@@ -77,10 +78,11 @@ async def test_a_model_that_is_away_leads_to_an_apology_and_the_shop():
         assert (await failed_once(house, handset)).vendor == "openai"
 
 
-async def test_a_caller_who_leaves_during_the_apology_is_let_go():
+async def test_an_apology_does_not_wait_behind_the_greeting_nor_hold_a_caller_who_leaves():
     async with open_house() as house, house.pick_up(answers_marks=False) as handset:
         house.stage.order(Fault(vendor="deepgram", kind="status", status=401, times=20))
         await house.event(VendorDegraded, timeout=15, call_sid=handset.call_sid)
+        await handset.hear("clear", timeout=1)
         await handset.stop()
         await house.event(CallEnded, timeout=2, call_sid=handset.call_sid)
         await asyncio.sleep(0.1)

@@ -6,7 +6,7 @@ import pytest
 from house import COPPER_LANE, PLUMERIA, House, new_sid, open_house
 
 from agent.emulators.caller import Answer
-from agent.events import CallAnswered, CallRefused
+from agent.events import CallAnswered, CallEnded, CallRefused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -122,5 +122,5 @@ async def test_a_line_that_was_given_up_is_free_again():
             async with house.pick_up() as handset:
                 await handset.hear("media")
                 await handset.stop()
-                await handset.closed()
+                await house.event(CallEnded, call_sid=handset.call_sid)
         assert verbs(await house.post("/voice")) == ["Connect", "Redirect"]
