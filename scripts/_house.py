@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +16,6 @@ from fastapi import FastAPI
 from loguru import logger
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # server.py lies beside this folder, whether installed or not
 logger.remove()  # Pipecat greets when it is imported
 
 from agent.bus.local import LocalBus  # noqa: E402

@@ -11,12 +11,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
 import sys
 import warnings
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -29,21 +28,19 @@ from rich.console import Console
 from rich.markup import escape
 from twilio.request_validator import RequestValidator
 
+from agent.emulators.report import CallReport
+from agent.emulators.scenario import parse_scenario
+from agent.emulators.theatre import open_theatre
+from agent.emulators.voice import VoiceUnavailable
+from agent.errors import ChairsideError, SettingsError
+from agent.knowledge.registry import location_key
+from agent.knowledge.shop_file import read_shop_file
+from agent.model import Shop, ShopListing
+from agent.settings import Settings, read_settings
+from agent.stores.embedded import EmbeddedStore
+from server import create_app, uvicorn_config
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # server.py lies beside this folder, whether installed or not
-
-from agent.emulators.report import CallReport  # noqa: E402
-from agent.emulators.scenario import parse_scenario  # noqa: E402
-from agent.emulators.stage import open_stage  # noqa: E402
-from agent.emulators.voice import VoiceUnavailable  # noqa: E402
-from agent.errors import ChairsideError, SettingsError  # noqa: E402
-from agent.knowledge.registry import location_key  # noqa: E402
-from agent.knowledge.shop_file import read_shop_file  # noqa: E402
-from agent.model import Shop, ShopListing  # noqa: E402
-from agent.settings import Settings, read_settings  # noqa: E402
-from agent.stores.embedded import EmbeddedStore  # noqa: E402
-from server import create_app, uvicorn_config  # noqa: E402
-
 State = Literal["green", "red", "not checked"]
 SAMPLE = ROOT / "scripts" / "samples" / "plumeria-hair-honolulu.yaml"
 GREETING_LIMIT_MS = 1000.0
@@ -206,25 +203,17 @@ async def look_at_emulated_call() -> list[Finding]:
 async def _emulated_call(shop: Shop) -> tuple[CallReport, str]:
     steps = [{"say": f"Hello, how much is a {shop.services[0].name}?"}, {"wait": "agent_done"}]
     scenario = parse_scenario({"name": "doctor", "to": shop.phone_number, "steps": steps})
-    async with open_stage(scenarios=[scenario]) as stage:
-        settings = stage.settings(environment="development", phone_to_location_map={}, host="127.0.0.1")
-        async with EmbeddedStore.open(settings.database_path) as store:
-            await store.store_knowledge(location_key(shop.location_id), shop)
-        async with _serving(settings) as url, stage.caller(url) as caller:
-            return await caller.call(scenario), settings.public_url
+    async with open_theatre(_build, furnish=partial(_store, shop), scenarios=[scenario]) as theatre:
+        return await theatre.caller.call(scenario), theatre.settings.public_url
 
 
-@asynccontextmanager
-async def _serving(settings: Settings) -> AsyncGenerator[str]:
-    """This very server on a free port of this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn_config(settings, create_app(settings)))
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
+def _build(settings: Settings) -> uvicorn.Config:
+    return uvicorn_config(settings, create_app(settings))
+
+
+async def _store(shop: Shop, settings: Settings) -> None:
+    async with EmbeddedStore.open(settings.database_path) as store:
+        await store.store_knowledge(location_key(shop.location_id), shop)
 
 
 def _judge(report: CallReport) -> Finding:
