@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from collections.abc import AsyncGenerator
@@ -19,7 +20,7 @@ from agent.settings import Settings, read_settings
 from agent.telephony.media_stream import media_router
 from agent.telephony.twilio import Signatures
 from agent.telephony.webhook import RequestRefused, refusal, voice_router
-from agent.wiring import open_services
+from agent.wiring import check_store, open_services
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.relay import Relay
 
@@ -113,10 +114,12 @@ def main() -> int:
     logger.remove()
     logger.add(sys.stderr, level=settings.log_level)
     try:
-        DrainingServer(settings).run()
+        # Tried here because the server would wrap what goes wrong into a traceback.
+        asyncio.run(check_store(settings))
     except ChairsideError as why:
         print(f"chairside: {why}", file=sys.stderr)
         return 1
+    DrainingServer(settings).run()
     return 0
 
 

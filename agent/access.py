@@ -169,7 +169,7 @@ def _unb64(text: str) -> bytes:
 
 
 def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(one.encode(), other.encode("utf-8", "surrogatepass"))
 
 
 def _ms(moment: datetime) -> int:

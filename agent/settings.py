@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from agent.errors import SettingsError
+from agent.model import to_e164
 
 VENDOR_KEYS = (
     "DEEPGRAM_API_KEY",
@@ -70,6 +72,11 @@ class Settings(BaseSettings):
     def _no_trailing_slash(cls, url: str) -> str:
         return url.rstrip("/")
 
+    @field_validator("phone_to_location_map")
+    @classmethod
+    def _numbers_are_e164(cls, numbers: dict[str, int]) -> dict[str, int]:
+        return {to_e164(number): location_id for number, location_id in numbers.items()}
+
     def require_vendor_keys(self) -> None:
         """Raise SettingsError naming each missing key; a server without vendors would answer with silence."""
         missing = [name for name in VENDOR_KEYS if not _plain(getattr(self, name.lower()))]
@@ -87,7 +94,15 @@ def read_settings() -> Settings:
     """Settings from the environment. Raises SettingsError with every problem at once."""
     try:
         return Settings()
+    except SourceError as why:
+        # A value that should be JSON and is not; what it held may be a secret and stays unsaid.
+        raise SettingsError([f"{_variable_in(str(why))} is not valid JSON"]) from why
     except ValidationError as why:
         raise SettingsError(
             [f"{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in why.errors()]
         ) from why
+
+
+def _variable_in(complaint: str) -> str:
+    """The environment variable that pydantic-settings complains of: it names the field in quotes."""
+    return next((name.upper() for name in Settings.model_fields if f'"{name}"' in complaint), "a setting")

@@ -32,6 +32,19 @@ def utc_now() -> datetime:
 
 
 @asynccontextmanager
+async def open_store(settings: Settings) -> AsyncGenerator[EmbeddedStore]:
+    """The store of these settings. Raises StoreError when it cannot be opened."""
+    async with EmbeddedStore.open(settings.database_path) as store:
+        yield store
+
+
+async def check_store(settings: Settings) -> None:
+    """Open the store and close it again. Raises StoreError."""
+    async with open_store(settings):
+        return
+
+
+@asynccontextmanager
 async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncGenerator[Services]:
     """Everything a call needs, ready: shops are in memory and their greetings are rendered.
 
@@ -39,7 +52,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
     """
     settings.require_vendor_keys()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(EmbeddedStore.open(settings.database_path))
+        store = await stack.enter_async_context(open_store(settings))
         bus = LocalBus()
         await stack.enter_async_context(Ledger(bus, store))
         knowledge = await stack.enter_async_context(

@@ -102,11 +102,16 @@ class Line:
     async def say(self, spoken: Spoken, heard: Callable[[str], None]) -> None:
         """Write ready-made audio to the wire at once; `heard` gets each word when the caller has heard it."""
         start = self.playout.written_ms
-        for word, at_ms in spread_words(spoken.text, len(spoken.ulaw) / 8):
-            self.playout.await_heard(lambda at=start + at_ms: at, lambda word=word: heard(word))
         for at in range(0, len(spoken.ulaw), CHUNK_MS * 8):
             await self.write(spoken.ulaw[at : at + CHUNK_MS * 8])
             await self.mark()
+        for word, at_ms in spread_words(spoken.text, len(spoken.ulaw) / 8):
+            self.playout.await_heard(lambda at=start + at_ms: at, lambda word=word: heard(word))
+
+    async def clear(self) -> None:
+        """Throw away what the caller has not heard yet."""
+        self.playout.interrupt()
+        await self.send({"event": "clear", "streamSid": self.stream_sid})
 
     async def write(self, ulaw: bytes) -> float:
         """Send mu-law audio; return the seconds of play-out that are now ahead of the clock."""
@@ -254,6 +259,8 @@ class LineOutput(FastAPIWebsocketOutputTransport):
                 self._forget_unheard()
             elif isinstance(frame, TTSAudioRawFrame):
                 self._clock_zero.setdefault(frame.context_id, max(self._last_pts, self.get_clock().get_time()))
+            elif isinstance(frame, TTSTextFrame) and frame.context_id not in self._clock_zero:
+                return  # words whose audio never came: Pipecat lets them through, but nobody heard them
             elif frame.pts and not isinstance(frame, (OutputAudioRawFrame, TTSStoppedFrame)):
                 self._hold_until_heard(frame)
                 return
@@ -328,6 +335,7 @@ class LineTransport(FastAPIWebsocketTransport):
             audio_out_enabled=True,
             audio_in_sample_rate=SAMPLE_RATE,
             audio_out_sample_rate=SAMPLE_RATE,
+            audio_out_end_silence_secs=0,
             serializer=LineSerializer(line),
         )
         super().__init__(line.websocket, params)

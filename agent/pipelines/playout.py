@@ -109,8 +109,7 @@ class Playout:
             start = self._awaiting[0].position()
             if start is None:
                 return
-            if self._heard < self._written and self._heard < start + HEARD_AFTER_MS:
-                return
-            if self._heard < start:
+            end_of_all = self._heard >= self._written and self._heard > start
+            if not end_of_all and self._heard < start + HEARD_AFTER_MS:
                 return
             self._awaiting.popleft().heard()

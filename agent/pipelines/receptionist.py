@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import cast
 
@@ -65,6 +66,7 @@ class Receptionist:
         self.ending: EndReason | None = None
         self._hang_up = hang_up
         self._silences = 0
+        self._complaints: Counter[str] = Counter()
         self._greeting = {"role": "assistant", "content": self._words["greeting"]}
         # Without a rendered greeting the pipeline speaks it, and tells of it as of any answer.
         self._greeting_told = phrases.get(shop, "greeting") is None
@@ -153,8 +155,8 @@ class Receptionist:
             self._queue(TTSSpeakFrame(self._words["greeting"]))
             return
         self._queue(BotStartedSpeakingFrame())
-        end = self._line.playout.written_ms
-        self._line.playout.await_heard(lambda: end, self._greeting_played)
+        last = self._line.playout.written_ms - 1
+        self._line.playout.await_heard(lambda: last, self._greeting_played)
 
     def _greeting_played(self) -> None:
         self._tell_greeting(interrupted=False)
@@ -171,6 +173,7 @@ class Receptionist:
 
     async def _caller_spoke(self, *_: object) -> None:
         self._silences = 0
+        self._complaints["deepgram"] = 0
         self._tell_greeting(interrupted=True)
 
     async def _caller_is_silent(self, *_: object) -> None:
@@ -188,7 +191,10 @@ class Receptionist:
         vendor = _vendor_of(frame)
         code = str(frame.category.value) if frame.category else "unknown"
         self._log.publish(VendorDegraded, vendor=vendor, code=code, message=frame.error[:300])
-        if frame.processor is not None and not frame.processor.is_usable and self.ending is None:
+        self._complaints[vendor] += 1
+        unusable = frame.processor is not None and not frame.processor.is_usable
+        # An answer that failed was tried three times already; a socket that was refused thrice stays away.
+        if (unusable or vendor == "openai" or self._complaints[vendor] >= 3) and self.ending is None:
             self.ending = "failed"
             await self._apologise()
             await self._worker.cancel(reason=f"{vendor} is unusable")
@@ -196,6 +202,7 @@ class Receptionist:
     async def _apologise(self) -> None:
         phrase = self._phrases.get(self._shop, "apology")
         if phrase is not None:
+            await self._line.clear()
             await self._line.say(phrase, lambda _: None)
             await self._line.playout.played(APOLOGY_S)
 
@@ -203,6 +210,7 @@ class Receptionist:
 
     def caller_gone(self) -> None:
         """`stop`, or the socket closed: nobody is left to talk to. Said twice, it is done once."""
+        self._line.playout.interrupt()  # nothing more will be heard: whoever waits for it may go
         self._spawn(self.stop("caller_hung_up"))
 
     def hanging_up(self) -> None:
@@ -215,6 +223,7 @@ class Receptionist:
         self._tap.digit_pressed(digit)
 
     def answer_began(self, voice_to_voice_ms: float) -> None:
+        self._complaints["cartesia"] = 0
         self._tap.answer_began(voice_to_voice_ms)
 
     def _say_goodbye(self, reason: str) -> None:

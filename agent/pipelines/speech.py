@@ -6,11 +6,14 @@ Which vendor address is used is a setting, so emulators and real vendors are rea
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cartesia import AsyncCartesia
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from pipecat.frames.frames import FunctionCallFromLLM
 from pipecat.services.cartesia.tts import CartesiaTTSService
 from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
 from pipecat.services.deepgram.stt import DeepgramSTTService
@@ -41,6 +44,13 @@ class SharedClientLLM(OpenAILLMService):
 
     def create_client(self, *_: object, **__: object) -> AsyncOpenAI:
         return self._shared
+
+    async def run_function_calls(self, function_calls: Sequence[FunctionCallFromLLM]) -> None:
+        # Pipecat 1.14 withdraws a prediction that wants a tool; when the turn ends at that very moment, it is kept
+        # and withdrawn at once, and nobody answers. So the call waits for the turn: a withdrawal cancels the wait.
+        while self._speculation_gate.is_speculating:  # noqa: ASYNC110 - the gate tells nobody
+            await asyncio.sleep(0.005)
+        await super().run_function_calls(function_calls)
 
 
 class SpeechStack:

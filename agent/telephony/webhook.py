@@ -81,7 +81,9 @@ def _after(form: Form, services: Services) -> str:
     dialled = _text(form, "DialCallStatus")
     if dialled:
         return hang_up_twiml() if dialled in ("completed", "answered") else say_twiml(NOBODY_FREE)
-    if services.switchboard.ending_of(_text(form, "CallSid")) in ("agent_hung_up", "caller_hung_up"):
+    if _text(form, "CallStatus") in FINAL_STATUSES:
+        return hang_up_twiml()
+    if services.switchboard.ending_of(_text(form, "CallSid")) == "agent_hung_up":
         return hang_up_twiml()
     shop = _shop_called(_text(form, "To"), services)
     if shop is None or shop.transfer_to is None:

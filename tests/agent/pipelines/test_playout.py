@@ -74,6 +74,12 @@ def test_a_word_whose_audio_has_not_begun_waits_and_holds_those_behind_it():
     assert heard == [0, 1.0, 2.0]
 
 
+def test_nothing_is_heard_where_nothing_was_written():
+    playout, heard = speaking(0, written_ms=0)
+    playout.reached("0:0")
+    assert heard == []
+
+
 def test_no_second_mark_where_one_is():
     playout, _ = speaking()
     assert playout.mark() == "0:1000"
