@@ -150,20 +150,7 @@ class ShopChanged(Event):
     version: int
 
 
-CallEvent = Annotated[
-    CallAnswered
-    | TurnStarted
-    | TurnHeard
-    | TurnSpoken
-    | ToolUsed
-    | MessageTaken
-    | DigitPressed
-    | StageTimed
-    | VendorDegraded
-    | CallEnded,
-    Field(discriminator="type"),
-]
-AnyEvent = Annotated[
+_OneOfCall = (
     CallAnswered
     | TurnStarted
     | TurnHeard
@@ -174,10 +161,8 @@ AnyEvent = Annotated[
     | StageTimed
     | VendorDegraded
     | CallEnded
-    | CallRefused
-    | DoorClosed
-    | ShopChanged,
-    Field(discriminator="type"),
-]
+)
+CallEvent = Annotated[_OneOfCall, Field(discriminator="type")]
+AnyEvent = Annotated[_OneOfCall | CallRefused | DoorClosed | ShopChanged, Field(discriminator="type")]
 CALL_EVENT: TypeAdapter[CallEvent] = TypeAdapter(CallEvent)
 ANY_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree
 
-import uvicorn
 from loguru import logger
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -26,6 +25,7 @@ from agent.emulators.latencies import CartesiaLatencies, DeepgramLatencies, Late
 from agent.emulators.report import CallReport
 from agent.emulators.scenario import Scenario
 from agent.emulators.stage import Stage, open_stage
+from agent.emulators.theatre import serving
 from agent.events import AnyEvent, Event
 from agent.knowledge.registry import location_key
 from agent.knowledge.shop_file import read_shop_file
@@ -44,8 +44,6 @@ QUICK = Latencies(
     openai=OpenAILatencies(ttft_ms=20, tokens_per_s=2000),
     cartesia=CartesiaLatencies(first_chunk_ms=20, speed=500),
 )
-START_S = 20.0
-STOP_S = 30.0
 SETTLE_S = 2.0
 """What a closed socket leaves to the event loop is done within this, or it is a leak."""
 
@@ -246,17 +244,8 @@ async def open_house(
 async def _serving(settings: Settings) -> AsyncGenerator[tuple[str, Services]]:
     app = create_app(settings)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn_config(settings, app))
-        running = asyncio.create_task(server.serve(sockets=[listening]), name="house-server")
-        try:
-            async with asyncio.timeout(START_S):
-                while not server.started and not running.done():
-                    await asyncio.sleep(0.005)
-            assert server.started, "the server did not start; its log says why"
+        async with serving(uvicorn_config(settings, app), listening):
             yield f"http://127.0.0.1:{listening.getsockname()[1]}", app.state.services
-        finally:
-            server.should_exit = True
-            await asyncio.wait_for(running, STOP_S)
 
 
 async def _nothing_left(before: set[asyncio.Task[Any]]) -> None:
