@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agent.model import LocationId, Message
 
@@ -164,5 +164,3 @@ _OneOfCall = (
 )
 CallEvent = Annotated[_OneOfCall, Field(discriminator="type")]
 AnyEvent = Annotated[_OneOfCall | CallRefused | DoorClosed | ShopChanged, Field(discriminator="type")]
-CALL_EVENT: TypeAdapter[CallEvent] = TypeAdapter(CallEvent)
-ANY_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
