@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Connection:
 _CONNECTION = web.RequestKey("connection", Connection)
 
 
-class Vendor:
+class Vendor(ABC):
     """A vendor's server. Use as an async context manager; `port` is known inside.
 
     `connections` holds every request and socket, `requests` the JSON or form bodies of HTTP requests.
@@ -76,13 +77,13 @@ class Vendor:
         self._runner: web.AppRunner | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @abstractmethod
     def routes(self) -> list[web.RouteDef]:
         """The vendor's doors."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refusal(self, status: int, request: web.Request) -> web.Response:
         """An error in the vendor's own words."""
-        raise NotImplementedError
 
     @property
     def open_connections(self) -> list[Connection]:

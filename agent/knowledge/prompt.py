@@ -21,6 +21,9 @@ WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturd
 WITHHELD_NUMBERS = frozenset({"+266696687", "+86282452253", "+7378742833", "+2562533", "+8656696"})
 """What Twilio sends for ANONYMOUS, UNAVAILABLE, RESTRICTED, BLOCKED and UNKNOWN, spelled on a keypad."""
 
+KEY_TERM_TOKENS = 400
+"""Deepgram takes 500 tokens of key terms (Keyterm Prompting: limits); counted here on the safe side."""
+
 ADMITS_ASSISTANT = re.compile(
     r"\b(?:assistants?|automated|automatic|virtual|artificial|chatbot|bot|robot"
     r"|asistente|assistentin|assistent|assistente|virtuelle?|automatique|automatische?)\b"
@@ -95,7 +98,10 @@ def fixed_phrases(shop: Shop) -> dict[str, str]:
 
 
 def key_terms(shop: Shop, limit: int = 100) -> tuple[str, ...]:
-    """Words speech recognition should expect, the least guessable first: the shop, people, services."""
+    """Words speech recognition should expect, the least guessable first: the shop, people, services.
+
+    At most `limit` terms and KEY_TERM_TOKENS tokens: over Deepgram's limit a stream stops transcribing.
+    """
     terms = [shop.business_name]
     terms += [person.name for person in shop.professionals]
     terms += [service.name for service in shop.services]
@@ -103,7 +109,14 @@ def key_terms(shop: Shop, limit: int = 100) -> tuple[str, ...]:
     unique: dict[str, str] = {}
     for term in map(_line, terms):
         unique.setdefault(term.casefold(), term)
-    return tuple(unique.values())[:limit]
+    chosen: list[str] = []
+    tokens = 0
+    for term in unique.values():
+        tokens += 1 + len(term.encode()) // 3
+        if len(chosen) == limit or tokens > KEY_TERM_TOKENS:
+            break
+        chosen.append(term)
+    return tuple(chosen)
 
 
 def is_withheld(number: str) -> bool:

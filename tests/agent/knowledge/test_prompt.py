@@ -173,6 +173,14 @@ def test_the_fixed_phrases_are_plain_words(shop: Shop):
     assert all(text.isprintable() and text for text in phrases.values())
 
 
+def test_a_long_menu_stays_within_the_vendors_token_limit(shop: Shop):
+    menu = tuple(Service(name=f"Deluxe Treatment Number {n} with Extras") for n in range(300))
+    terms = key_terms(shop.model_copy(update={"services": menu}))
+    assert shop.business_name in terms
+    assert 10 < len(terms) < 100
+    assert sum(len(term) for term in terms) < 1200
+
+
 def test_key_terms_are_unique_bounded_and_stable(shop: Shop):
     assert key_terms(shop) == (
         "Copper Lane",
