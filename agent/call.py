@@ -84,16 +84,22 @@ def _shop_of(caller: Caller, services: Services) -> Shop:
     return shop
 
 
-async def _greet(shop: Shop, line: Line, services: Services) -> list[str]:
-    """Put the greeting on the wire before anything else is built; the words heard of it gather in the result."""
-    heard: list[str] = []
+async def _greet(shop: Shop, line: Line, services: Services) -> list[str] | None:
+    """Put the greeting on the wire before anything else is built; the words heard of it gather in the result.
+
+    None when the greeting is not rendered: then the conversation begins with speaking it.
+    """
     greeting = services.phrases.get(shop, "greeting")
-    if greeting is not None:
-        await line.say(greeting, heard.append)
+    if greeting is None:
+        return None
+    heard: list[str] = []
+    await line.say(greeting, heard.append)
     return heard
 
 
-def _receptionist(shop: Shop, line: Line, greeting_heard: list[str], log: CallLog, services: Services) -> Receptionist:
+def _receptionist(
+    shop: Shop, line: Line, greeting_heard: list[str] | None, log: CallLog, services: Services
+) -> Receptionist:
     """The conversation of this call: what it knows, how it hears, thinks and speaks."""
     return Receptionist(
         shop=shop,

@@ -47,7 +47,7 @@ class Receptionist:
         shop: Shop,
         instructions: AiContext,
         line: Line,
-        greeting_heard: list[str],
+        greeting_heard: list[str] | None,
         log: CallLog,
         speech: SpeechStack,
         phrases: Phrases,
@@ -55,21 +55,24 @@ class Receptionist:
         settings: Settings,
         hang_up: Callable[[], Coroutine[object, object, None]],
     ) -> None:
-        """`hang_up` tells the phone company that we end the call."""
+        """`greeting_heard` gathers the greeting's words as they are heard; None when none is on the wire.
+
+        `hang_up` tells the phone company that we end the call.
+        """
         self._shop = shop
         self._line = line
         self._log = log
         self._phrases = phrases
         self._settings = settings
         self._words = wording(shop)
-        self._tap = Tap(log, line, greeting_heard)
+        self._tap = Tap(log, line, [] if greeting_heard is None else greeting_heard)
         self.ending: EndReason | None = None
         self._hang_up = hang_up
         self._silences = 0
         self._complaints: Counter[str] = Counter()
         self._greeting = {"role": "assistant", "content": self._words["greeting"]}
-        # Without a rendered greeting the pipeline speaks it, and tells of it as of any answer.
-        self._greeting_told = phrases.get(shop, "greeting") is None
+        # With none on the wire the pipeline speaks it, and tells of it as of any answer.
+        self._greeting_told = greeting_heard is None
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker = self._build(instructions, speech, calls)
         line.listener = self

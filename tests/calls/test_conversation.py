@@ -1,4 +1,4 @@
-"""What happens in a call, from the caller's ear to the store. Each ears' choice (Flux, nova) plays the same scenes."""
+"""What happens in a call, from the caller's ear to the store."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 HONOLULU, LONDON = PLUMERIA.phone_number, COPPER_LANE.phone_number
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["flux", "nova"])
-async def played(request: pytest.FixtureRequest) -> AsyncGenerator[dict[str, Played]]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def played() -> AsyncGenerator[dict[str, Played]]:
     async with scenes(
         (
             "whole call",
@@ -54,7 +54,6 @@ async def played(request: pytest.FixtureRequest) -> AsyncGenerator[dict[str, Pla
             LONDON,
             [{"say": "What are your opening hours?"}, {"wait": "agent_speaking"}, {"silence": 0.7}, {"hang_up": True}],
         ),
-        stt=request.param,
     ) as calls:
         yield calls
 
