@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     playout_lead_ms: Annotated[int, Field(ge=0, le=1000)] = 200
 
     # Shops and records
+    supabase_url: str = ""
+    supabase_secret_key: SecretStr = SecretStr("")
     database_path: Path = Path("var/chairside.db")
     phone_to_location_map: dict[str, int] = Field(default_factory=dict[str, int])
     ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
@@ -67,7 +69,14 @@ class Settings(BaseSettings):
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0
 
-    @field_validator("public_url", "deepgram_base_url", "openai_base_url", "cartesia_base_url", "twilio_base_url")
+    @field_validator(
+        "public_url",
+        "supabase_url",
+        "deepgram_base_url",
+        "openai_base_url",
+        "cartesia_base_url",
+        "twilio_base_url",
+    )
     @classmethod
     def _no_trailing_slash(cls, url: str) -> str:
         return url.rstrip("/")

@@ -1,4 +1,7 @@
-"""The only place that chooses: which store, which bus, which telephone. What opens here closes in reverse."""
+"""The only place that chooses: which bus, which telephone, and by `agent.stores.choice` which store.
+
+What opens here closes in reverse.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,16 @@ from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
 from agent.ports import Clock
 from agent.settings import Settings
-from agent.stores.embedded import EmbeddedStore
+from agent.stores.choice import open_store
 from agent.stores.ledger import Ledger
 from agent.switchboard import Switchboard
 from agent.telephony.rest import rest_client
 from agent.telephony.twilio import TwilioTelephone
 
-STORE_REFRESH_S = 2.0
-"""How soon a running server notices a shop that `setup_shop.py` stored from another process."""
+FILE_REFRESH_S = 2.0
+PROJECT_REFRESH_S = 15.0
+"""How soon a running server notices a shop that `setup_shop.py` stored from another process; each look reads
+every shop, which a file bears more often than a network."""
 
 
 def utc_now() -> datetime:
@@ -55,8 +60,9 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         store = await stack.enter_async_context(open_store(settings))
         bus = LocalBus()
         await stack.enter_async_context(Ledger(bus, store))
+        refresh_s = PROJECT_REFRESH_S if settings.supabase_url else FILE_REFRESH_S
         knowledge = await stack.enter_async_context(
-            KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=STORE_REFRESH_S)
+            KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=refresh_s)
         )
         speech = SpeechStack(settings)
         stack.push_async_callback(speech.aclose)

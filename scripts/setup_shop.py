@@ -26,8 +26,9 @@ from agent.errors import ChairsideError, Conflict, SettingsError, ShopFileError
 from agent.knowledge.registry import register_shop
 from agent.knowledge.shop_file import read_shop_file
 from agent.model import Shop, ShopListing, to_e164
+from agent.ports import KnowledgeStore
 from agent.settings import Settings, read_settings
-from agent.stores.embedded import EmbeddedStore
+from agent.stores.choice import open_store
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,15 +63,15 @@ def _parser() -> argparse.ArgumentParser:
         "--json", nargs="?", const="-", metavar="FILE", help="list as JSON, on standard output or into FILE"
     )
     parser.add_argument("--connect-number", metavar="NUMBER", help="point this Twilio number here; 'all': every shop's")
-    parser.add_argument("--database", type=Path, metavar="PATH", help="instead of DATABASE_PATH")
+    parser.add_argument("--database", type=Path, metavar="PATH", help="this SQLite file, whatever the settings say")
     return parser
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    settings = read_settings()
+    settings = _settings(arguments.database)
     shops = _read_all(arguments.from_file or [])
     numbers = _wanted_numbers(arguments.connect_number)
-    async with EmbeddedStore.open(arguments.database or settings.database_path) as store:
+    async with open_store(settings) as store:
         if shops:
             await _store_all(store, shops, quiet=arguments.json is not None)
         listings = await store.list_shops()
@@ -81,6 +82,13 @@ async def _run(arguments: argparse.Namespace) -> None:
         for number in set(numbers) - known:
             _complain(f"Mind that {number} leads to no shop yet: callers would be told so.")
         await _connect_all(settings, numbers or [shop.phone_number for shop in listings])
+
+
+def _settings(database: Path | None) -> Settings:
+    settings = read_settings()
+    if database is None:
+        return settings
+    return settings.model_copy(update={"database_path": database, "supabase_url": ""})
 
 
 def _read_all(paths: list[Path]) -> list[Shop]:
@@ -118,7 +126,7 @@ def _wanted_numbers(argument: str | None) -> list[str]:
         raise SettingsError([f"--connect-number: {why}"]) from why
 
 
-async def _store_all(store: EmbeddedStore, shops: list[Shop], *, quiet: bool) -> None:
+async def _store_all(store: KnowledgeStore, shops: list[Shop], *, quiet: bool) -> None:
     for shop in shops:  # all are checked before the first is stored
         owner = await store.get_location_from_phone_number(shop.phone_number)
         if owner not in (None, shop.location_id):
