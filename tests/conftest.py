@@ -27,5 +27,12 @@ def postgres() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def supabase_project(postgres: Cluster) -> Iterator[Project]:
     """A Supabase project of this session's own; `empty()` it before use."""
-    with rig.project.running(postgres, "chairside") as project:
+    with rig.project.running(postgres, "chairside", rig.project.migrate) as project:
+        yield project
+
+
+@pytest.fixture(scope="session")
+def existing_project(postgres: Cluster) -> Iterator[Project]:
+    """One that had been a salon's for years when our migrations came; not to be emptied."""
+    with rig.project.running(postgres, "existing", rig.project.settle, rig.project.migrate) as project:
         yield project

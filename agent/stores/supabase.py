@@ -71,7 +71,7 @@ class SupabaseStore:
         if stored is not None and stored == data.model_copy(update={"version": stored.version}):
             return stored
         version = await self._project.call("store_knowledge", p_key=key, p_data=data.model_dump(mode="json"))
-        return data.model_copy(update={"version": int(version)})
+        return data.model_copy(update={"version": version})
 
     async def _readable_knowledge(self, location_id: int) -> Shop | None:
         try:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 
 import httpx
-from supabase import AsyncClient, AsyncClientOptions, PostgrestAPIError, SupabaseException, create_async_client
+from supabase import AsyncClient, AsyncClientOptions, PostgrestAPIError, create_async_client
 
 from agent.errors import Conflict, Denied, NotFound, SettingsError, StoreError, Unavailable
 
@@ -46,6 +46,7 @@ class Project:
     @asynccontextmanager
     async def open(cls, url: str, key: str, *, timeout_s: float) -> AsyncGenerator[Project]:
         """Nothing is asked of the project yet. Raises SettingsError for a key or an address that cannot do."""
+        require_address(url)
         require_secret_key(key)
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=20)
@@ -53,11 +54,7 @@ class Project:
             options = AsyncClientOptions(
                 httpx_client=http, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False
             )
-            try:
-                client = await create_async_client(url, key, options)
-            except (SupabaseException, ValueError) as why:
-                raise SettingsError([f"SUPABASE_URL is not an http(s) address: {why}"]) from why
-            yield cls(http, client)
+            yield cls(http, await create_async_client(url, key, options))
 
     def table(self, name: str) -> Any:
         """supabase-py's builder of requests to a table; its types differ from verb to verb."""
@@ -67,12 +64,15 @@ class Project:
         """What a request to a table answers. Raises StoreError."""
         data = await self._send(request)
         if not isinstance(data, list):
-            raise Unavailable("store_odd_answer", "The project's address does not answer as Supabase does.")
+            raise _odd_answer()
         return cast(list[Row], data)
 
-    async def call(self, function: str, **arguments: Any) -> Any:
+    async def call(self, function: str, **arguments: Any) -> int:
         """What a function of the database returns. Raises StoreError."""
-        return await self._send(cast(Request, self._client.rpc(function, arguments)))
+        data = await self._send(cast(Request, self._client.rpc(function, arguments)))
+        if not isinstance(data, int):
+            raise _odd_answer()
+        return data
 
     async def _send(self, request: Request) -> Any:
         if self._http.is_closed:
@@ -87,6 +87,17 @@ class Project:
         except UnicodeError as why:
             raise Conflict("text_unstorable", f"A text is not Unicode that can be stored: {why}.") from why
         return None if answer is None else answer.data
+
+
+def require_address(url: str) -> None:
+    """Raise SettingsError unless `url` is one a project can have."""
+    try:
+        address = httpx.URL(url)
+        if address.scheme in ("http", "https") and address.host:
+            return
+    except httpx.InvalidURL:
+        pass
+    raise SettingsError([f"SUPABASE_URL is {url!r}, which is not an address like https://project.supabase.co"])
 
 
 def require_secret_key(key: str) -> None:
@@ -113,6 +124,10 @@ def _role(token: str) -> str | None:
         return None
 
 
+def _odd_answer() -> StoreError:
+    return Unavailable("store_odd_answer", "What answers at SUPABASE_URL does not answer as Supabase does.")
+
+
 _SCHEMA_CODES = {"42P01", "42703", "42883", "PGRST106", "PGRST200", "PGRST202", "PGRST204", "PGRST205"}
 _AWAY_CODES = {"40001", "40P01", "55P03", "PGRST000", "PGRST001", "PGRST002", "PGRST003"}
 _AWAY_CLASSES = {"08", "53", "57", "58"}
@@ -124,7 +139,8 @@ def refusal(why: PostgrestAPIError) -> StoreError:
     if code in ("PT404", "PT409"):  # raised by our own functions, which put our code into the details
         kind = NotFound if code == "PT404" else Conflict
         return kind(str(why.details), f"{words}.")
-    if code in _SCHEMA_CODES:
+    says_nothing = not (why.code or why.message)  # PostgREST before 13, of a write to a table it does not know
+    if code in _SCHEMA_CODES or says_nothing:
         return Unavailable("schema_missing", f"The project lacks our tables ({words}): apply supabase/migrations.")
     if code == "23503":
         return NotFound("row_unknown", "What the row refers to is not stored for this location.")

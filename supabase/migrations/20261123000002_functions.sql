@@ -72,8 +72,8 @@ begin
     return v_version;
 end $$;
 
--- Each replaces what the last look at the website had found.
-create or replace function public.insert_scraped_services(p_location_id integer, p_rows jsonb) returns void
+-- Each puts its rows in the place of those of the last look at the website, and returns how many there are.
+create or replace function public.insert_scraped_services(p_location_id integer, p_rows jsonb) returns integer
 language plpgsql set search_path = '' as $$
 declare
     v_salon uuid;
@@ -91,9 +91,10 @@ begin
             service_name text, category text, description text, price numeric, price_max numeric,
             price_from boolean, price_text text, currency text, duration integer, duration_text text,
             source_url text, source_quote text, confidence double precision);
+    return jsonb_array_length(p_rows);
 end $$;
 
-create or replace function public.insert_scraped_professionals(p_location_id integer, p_rows jsonb) returns void
+create or replace function public.insert_scraped_professionals(p_location_id integer, p_rows jsonb) returns integer
 language plpgsql set search_path = '' as $$
 declare
     v_salon uuid;
@@ -108,9 +109,10 @@ begin
         jsonb_to_record(item.fields) as r (
             name text, role text, specialties jsonb, source_url text, source_quote text,
             confidence double precision);
+    return jsonb_array_length(p_rows);
 end $$;
 
-create or replace function public.insert_salon_info(p_location_id integer, p_info jsonb) returns void
+create or replace function public.insert_salon_info(p_location_id integer, p_info jsonb) returns integer
 language plpgsql set search_path = '' as $$
 declare
     v_salon uuid;
@@ -125,6 +127,7 @@ begin
     from jsonb_to_record(p_info) as r (
         business_name text, website_url text, phone text, email text, address text, currency text,
         hours jsonb, faq jsonb, sources jsonb);
+    return 1;
 end $$;
 
 -- A call's salon follows from its location.

