@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -78,9 +77,7 @@ def ask(
 ) -> httpx.Response:
     key = key or project.gateway.publishable_key
     headers = {"apikey": key, "Authorization": f"Bearer {token or key}", "Prefer": "return=representation"}
-    content = None if body is None else json.dumps(body)
-    url = f"{project.url}/rest/v1/{path}"
-    return httpx.request(method, url, headers=headers | {"Content-Type": "application/json"}, content=content)
+    return project.http.request(method, path, headers=headers, json=body)
 
 
 def signed_in(project: Project, user_id: str = MEMBER_OF_2) -> str:

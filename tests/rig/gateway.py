@@ -101,5 +101,5 @@ async def _failure(fault: Fault) -> Response:
             words = "Could not query the database for the schema cache. Retrying."
             return JSONResponse({"code": "PGRST002", "message": words, "details": None, "hint": None}, 503)
         case "hang":
-            await asyncio.sleep(3)
+            await asyncio.sleep(1)
     return PlainTextResponse("<html>Bad Gateway</html>", 200 if fault == "html200" else 502, media_type="text/html")

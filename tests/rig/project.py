@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
 from rig import postgrest
@@ -24,12 +25,16 @@ Step = Callable[[psycopg.Connection[Any]], None]
 
 @dataclass(frozen=True)
 class Project:
-    """One that runs: `url` and the gateway's keys lead in as for anybody, `connect` as the superuser."""
+    """One that runs: `url` and the gateway's keys lead in as for anybody, `connect` as the superuser.
+
+    `http` speaks to PostgREST without a library between.
+    """
 
     url: str
     gateway: Gateway
     cluster: Cluster
     database: str
+    http: httpx.Client
 
     def connect(self) -> psycopg.Connection[Any]:
         return self.cluster.connect(self.database)
@@ -74,5 +79,5 @@ def running(cluster: Cluster, database: str, *steps: Step) -> Iterator[Project]:
     jwt_secret = secrets.token_hex(32)
     with postgrest.running(cluster.dsn(database, "authenticator"), jwt_secret) as upstream:
         gateway = Gateway(upstream, jwt_secret)
-        with gateway.open() as url:
-            yield Project(url, gateway, cluster, database)
+        with gateway.open() as url, httpx.Client(base_url=f"{url}/rest/v1/", timeout=30) as http:
+            yield Project(url, gateway, cluster, database, http)

@@ -105,29 +105,29 @@ async def test_an_address_that_is_none_is_refused(project: Project, url: str):
     assert "SUPABASE_URL" in refused.value.message
 
 
-@pytest.mark.parametrize("verb", VERBS)
-async def test_a_wrong_secret_key_is_denied(project: Project, verb: str):
+async def test_a_wrong_secret_key_is_denied(project: Project):
     wrong = "sb_secret_of_another_project"
     async with SupabaseStore.open(project.url, wrong) as store:
-        with pytest.raises(Denied) as refused:
-            await VERBS[verb](store)
-    assert refused.value.code == "store_denied"
-    assert wrong not in str(refused.value)
+        for verb in VERBS.values():
+            with pytest.raises(Denied) as refused:
+                await verb(store)
+            assert refused.value.code == "store_denied"
+            assert wrong not in str(refused.value)
 
 
 # Outages
 
 
 @pytest.mark.parametrize("fault", ["503", "html502", "html200", "hang"])
-@pytest.mark.parametrize("verb", VERBS)
-async def test_an_outage_is_unavailable_at_once_and_nothing_is_tried_twice(project: Project, verb: str, fault: Fault):
-    async with SupabaseStore.open(project.url, project.gateway.secret_key, timeout_s=0.3) as store:
-        before, began = project.gateway.requests, time.monotonic()
-        project.gateway.faults.append(fault)
-        with pytest.raises(Unavailable):
-            await VERBS[verb](store)
-        assert time.monotonic() - began < 1
-        assert project.gateway.requests == before + 1
+async def test_an_outage_is_unavailable_at_once_and_nothing_is_tried_twice(project: Project, fault: Fault):
+    async with SupabaseStore.open(project.url, project.gateway.secret_key, timeout_s=0.2) as store:
+        for name, verb in VERBS.items():
+            before, began = project.gateway.requests, time.monotonic()
+            project.gateway.faults.append(fault)
+            with pytest.raises(Unavailable):
+                await verb(store)
+            assert time.monotonic() - began < 0.9, name
+            assert project.gateway.requests == before + 1, name
 
 
 @pytest.mark.parametrize("verb", WRITES)
