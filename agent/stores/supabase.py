@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -67,19 +68,8 @@ class SupabaseStore:
         """Store `data`, its version grown by one; see `KnowledgeStore.store_knowledge`. Raises Conflict."""
         if key != f"location_{data.location_id}":
             raise Conflict("key_mismatch", f"{key!r} is not the key of location {data.location_id}.")
-        stored = await self._readable_knowledge(data.location_id)
-        if stored is not None and stored == data.model_copy(update={"version": stored.version}):
-            return stored
-        version = await self._project.call("store_knowledge", p_key=key, p_data=data.model_dump(mode="json"))
+        version = await self._project.call("store_knowledge", p_key=key, p_data=_canonical(data))
         return data.model_copy(update={"version": version})
-
-    async def _readable_knowledge(self, location_id: int) -> Shop | None:
-        try:
-            return await self.get_location_knowledge(location_id)
-        except StoreError as why:
-            if why.code != "stored_shop_unreadable":
-                raise
-            return None  # what cannot be read any more is replaced
 
     async def list_shops(self) -> list[ShopListing]:
         """All shops, by location_id."""
@@ -238,6 +228,15 @@ def _with_source_columns(fact: ScrapedService | ScrapedProfessional) -> dict[str
 
 def _with_source(row: Row) -> Row:
     return {**row, "source": {name: row[column] for name, column in _SOURCE.items()}}
+
+
+def _canonical(shop: Shop) -> dict[str, Any]:
+    """A shop as JSON, so that equal shops are equal there too: the database decides whether anything has changed."""
+    data = shop.model_dump(mode="json")
+    for service in data["services"]:
+        if service["price"] is not None:
+            service["price"] = format(Decimal(service["price"]).normalize(), "f")
+    return data
 
 
 def _shop(location_id: int, row: Row) -> Shop:
