@@ -110,9 +110,10 @@ def _reachable(programs: Path, folder: Path) -> Path:
     """The programs where anybody may read them: a virtual environment under /root is closed to others."""
     if all(parent.stat().st_mode & 0o005 == 0o005 for parent in programs.resolve().parents):
         return programs
-    copied = folder / "installation"
-    shutil.copytree(programs.parent, copied, symlinks=True)
-    return copied / programs.name
+    package, copied = programs.parents[1], folder / "installation"
+    for part in (programs.parent, *package.parent.glob(f"{package.name}.libs")):
+        shutil.copytree(part, copied / part.relative_to(package.parent), symlinks=True)
+    return copied / programs.relative_to(package.parent)
 
 
 def _initialise(programs: Path, data: Path, identity: dict[str, Any]) -> None:
