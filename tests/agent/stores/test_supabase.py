@@ -264,10 +264,10 @@ async def test_a_project_that_makes_its_salons_itself_has_to_number_them(existin
             database.execute("insert into auth.users values (%s)", [login])
             database.execute("insert into profiles (id, location_id) values (%s, 7)", [login])
         assert (await store.store_knowledge("location_7", shop)).version == 1
-        await store.open_call(CALL.model_copy(update={"location_id": 7}))
-        assert [call.call_sid for call in await store.recent_calls(7)] == ["CA1"]
+        await store.open_call(CALL.model_copy(update={"location_id": 7, "call_sid": "CA7"}))
+        assert [call.call_sid for call in await store.recent_calls(7)] == ["CA7"]
         with existing_project.connect() as database:
-            kept = database.execute("select salon_id::text from customer_interactions where call_sid = 'CA1'")
+            kept = database.execute("select salon_id::text from customer_interactions where call_sid = 'CA7'")
             assert kept.fetchone() == (login,)
             for table in ("customer_interactions", "salon_static_data", "phone_numbers", "profiles"):
                 database.execute(f"delete from {table} where location_id = 7".encode())
