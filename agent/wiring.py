@@ -36,17 +36,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncGenerator[EmbeddedStore]:
-    """The store of these settings. Raises StoreError when it cannot be opened."""
-    async with EmbeddedStore.open(settings.database_path) as store:
-        yield store
-
-
 async def check_store(settings: Settings) -> None:
-    """Open the store and close it again. Raises StoreError."""
-    async with open_store(settings):
-        return
+    """Ask the store something and close it again. Raises SettingsError, StoreError."""
+    async with open_store(settings) as store:
+        await store.get_location_knowledge(0)
 
 
 @asynccontextmanager
