@@ -72,7 +72,7 @@ class SupabaseStore:
         return data.model_copy(update={"version": version})
 
     async def list_shops(self) -> list[ShopListing]:
-        """All shops, by location_id."""
+        """All shops, by location_id; what another program keeps under a key like ours is none."""
         columns = (
             "location_id, business_name:data->>business_name, phone_number:data->>phone_number,"
             " timezone:data->>timezone"
@@ -81,6 +81,7 @@ class SupabaseStore:
         while True:
             after = shops[-1].location_id if shops else 0
             query = self._project.table("salon_static_data").select(columns).gt("location_id", after)
+            query = query.not_.is_("data->>location_id", "null")
             rows = await self._project.rows(query.order("location_id").limit(PAGE))
             if not rows:
                 return shops

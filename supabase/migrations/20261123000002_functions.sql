@@ -3,10 +3,11 @@
 -- A refusal is an error with SQLSTATE PT409 (a conflict) or PT404 (not found): the message is a sentence for
 -- people, the detail a code for machines.
 
-create schema if not exists private;
+-- For what no request may call.
+create schema if not exists chairside;
 
 -- The salon of a location, made when there is none. Existing projects may demand more of a salon than we know.
-create or replace function private.ensure_salon(p_location_id integer, p_business_name text) returns uuid
+create or replace function chairside.ensure_salon(p_location_id integer, p_business_name text) returns uuid
 language plpgsql set search_path = '' as $$
 declare
     v_salon uuid;
@@ -28,7 +29,7 @@ exception when foreign_key_violation or not_null_violation then
 end $$;
 
 -- Those who set shops up take turns: numbers may move between shops without a deadlock.
-create or replace function private.take_turns() returns void
+create or replace function chairside.take_turns() returns void
 language sql set search_path = '' as $$ select pg_catalog.pg_advisory_xact_lock(7240115, 1) $$;
 
 -- Stores a shop and returns its version, grown by one when something has changed.
@@ -47,7 +48,7 @@ begin
             message = format('%s is not the key of location %s.', quote_literal(p_key), v_location),
             detail = 'key_mismatch';
     end if;
-    perform private.take_turns();
+    perform chairside.take_turns();
     select location_id into v_owner from public.phone_numbers where phone_number = v_phone;
     if v_owner <> v_location then
         raise sqlstate 'PT409' using
@@ -57,7 +58,7 @@ begin
     if v_owner is not null and v_stored - 'version' = p_data - 'version' then
         return v_version;
     end if;
-    v_salon := private.ensure_salon(v_location, p_data ->> 'business_name');
+    v_salon := chairside.ensure_salon(v_location, p_data ->> 'business_name');
     v_version := coalesce(v_version, 0) + 1;
     insert into public.salon_static_data (key, data, version)
     values (p_key, jsonb_set(p_data, '{version}', to_jsonb(v_version)), v_version)
@@ -78,8 +79,8 @@ language plpgsql set search_path = '' as $$
 declare
     v_salon uuid;
 begin
-    perform private.take_turns();
-    v_salon := private.ensure_salon(p_location_id, null);
+    perform chairside.take_turns();
+    v_salon := chairside.ensure_salon(p_location_id, null);
     delete from public.scraped_services where salon_id = v_salon;
     insert into public.scraped_services (
         salon_id, position, service_name, category, description, price, price_max, price_from, price_text,
@@ -99,8 +100,8 @@ language plpgsql set search_path = '' as $$
 declare
     v_salon uuid;
 begin
-    perform private.take_turns();
-    v_salon := private.ensure_salon(p_location_id, null);
+    perform chairside.take_turns();
+    v_salon := chairside.ensure_salon(p_location_id, null);
     delete from public.scraped_professionals where salon_id = v_salon;
     insert into public.scraped_professionals (
         salon_id, position, name, role, specialties, source_url, source_quote, confidence)
@@ -117,8 +118,8 @@ language plpgsql set search_path = '' as $$
 declare
     v_salon uuid;
 begin
-    perform private.take_turns();
-    v_salon := private.ensure_salon(p_location_id, p_info ->> 'business_name');
+    perform chairside.take_turns();
+    v_salon := chairside.ensure_salon(p_location_id, p_info ->> 'business_name');
     delete from public.salon_info where salon_id = v_salon;
     insert into public.salon_info (
         salon_id, business_name, website_url, phone, email, address, currency, hours, faq, sources)
@@ -131,7 +132,7 @@ begin
 end $$;
 
 -- A call's salon follows from its location.
-create or replace function private.name_the_salon() returns trigger
+create or replace function chairside.name_the_salon() returns trigger
 language plpgsql set search_path = '' as $$
 begin
     select id into new.salon_id from public.profiles where location_id = new.location_id;
@@ -139,10 +140,10 @@ begin
 end $$;
 create or replace trigger name_the_salon before insert on public.customer_interactions
     for each row when (new.salon_id is null and new.location_id is not null)
-    execute function private.name_the_salon();
+    execute function chairside.name_the_salon();
 
 -- A location_id opens everything that is kept under it: no member of a shop may choose one.
-create or replace function private.keep_location_id() returns trigger
+create or replace function chairside.keep_location_id() returns trigger
 language plpgsql set search_path = '' as $$
 begin
     if current_user in ('anon', 'authenticated') then
@@ -151,7 +152,7 @@ begin
     return new;
 end $$;
 create or replace trigger keep_location_id_new before insert on public.profiles
-    for each row when (new.location_id is not null) execute function private.keep_location_id();
+    for each row when (new.location_id is not null) execute function chairside.keep_location_id();
 create or replace trigger keep_location_id before update on public.profiles
     for each row when (new.location_id is distinct from old.location_id)
-    execute function private.keep_location_id();
+    execute function chairside.keep_location_id();

@@ -5,23 +5,23 @@
 -- Nobody else sees anything. Every grant is said here: new projects grant nothing by default.
 
 -- The user a request is made for, or null.
-create or replace function private.my_user_id() returns uuid
+create or replace function chairside.my_user_id() returns uuid
 language sql stable set search_path = '' as $$
     select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid
 $$;
 
 -- The salons of that user. In projects where a salon's profile is its owner's login, the two ids are one.
-create or replace function private.my_salons() returns setof uuid
+create or replace function chairside.my_salons() returns setof uuid
 language sql stable security definer set search_path = '' as $$
-    select salon_id from public.shop_members where user_id = private.my_user_id()
+    select salon_id from public.shop_members where user_id = chairside.my_user_id()
     union all
-    select private.my_user_id()
+    select chairside.my_user_id()
 $$;
 
-create or replace function private.my_locations() returns setof integer
+create or replace function chairside.my_locations() returns setof integer
 language sql stable security definer set search_path = '' as $$
     select location_id from public.profiles
-    where location_id is not null and id in (select private.my_salons())
+    where location_id is not null and id in (select chairside.my_salons())
 $$;
 
 do $$
@@ -30,21 +30,21 @@ declare
 begin
     for v_rows in
         select * from (values
-            ('profiles', 'id in (select private.my_salons())'),
-            ('services', 'salon_id in (select private.my_salons())'),
-            ('professionals', 'salon_id in (select private.my_salons())'),
-            ('bookings', 'salon_id in (select private.my_salons())'),
-            ('scraped_services', 'salon_id in (select private.my_salons())'),
-            ('scraped_professionals', 'salon_id in (select private.my_salons())'),
-            ('salon_info', 'salon_id in (select private.my_salons())'),
-            ('shop_members', 'salon_id in (select private.my_salons())'),
-            ('salon_static_data', 'location_id in (select private.my_locations())'),
-            ('phone_numbers', 'location_id in (select private.my_locations())'),
-            ('call_turns', 'location_id in (select private.my_locations())'),
-            ('messages', 'location_id in (select private.my_locations())'),
-            ('knowledge_proposals', 'location_id in (select private.my_locations())'),
-            ('customer_interactions', 'case when location_id is null then salon_id in (select private.my_salons())'
-                ' else location_id in (select private.my_locations()) end')
+            ('profiles', 'id in (select chairside.my_salons())'),
+            ('services', 'salon_id in (select chairside.my_salons())'),
+            ('professionals', 'salon_id in (select chairside.my_salons())'),
+            ('bookings', 'salon_id in (select chairside.my_salons())'),
+            ('scraped_services', 'salon_id in (select chairside.my_salons())'),
+            ('scraped_professionals', 'salon_id in (select chairside.my_salons())'),
+            ('salon_info', 'salon_id in (select chairside.my_salons())'),
+            ('shop_members', 'salon_id in (select chairside.my_salons())'),
+            ('salon_static_data', 'location_id in (select chairside.my_locations())'),
+            ('phone_numbers', 'location_id in (select chairside.my_locations())'),
+            ('call_turns', 'location_id in (select chairside.my_locations())'),
+            ('messages', 'location_id in (select chairside.my_locations())'),
+            ('knowledge_proposals', 'location_id in (select chairside.my_locations())'),
+            ('customer_interactions', 'case when location_id is null then salon_id in (select chairside.my_salons())'
+                ' else location_id in (select chairside.my_locations()) end')
         ) as t (table_name, is_mine)
     loop
         execute format('alter table public.%I enable row level security', v_rows.table_name);
@@ -70,10 +70,10 @@ revoke insert, update, delete, truncate on
     from authenticated;
 
 grant usage on schema public to authenticated, service_role;
-grant usage on schema private to authenticated, service_role;
-revoke all on all functions in schema private from public, anon, authenticated;
-grant execute on function private.my_user_id(), private.my_salons(), private.my_locations() to authenticated;
-grant execute on all functions in schema private to service_role;
+grant usage on schema chairside to authenticated, service_role;
+revoke all on all functions in schema chairside from public, anon, authenticated;
+grant execute on function chairside.my_user_id(), chairside.my_salons(), chairside.my_locations() to authenticated;
+grant execute on all functions in schema chairside to service_role;
 revoke all on function
     public.store_knowledge(text, jsonb), public.insert_scraped_services(integer, jsonb),
     public.insert_scraped_professionals(integer, jsonb), public.insert_salon_info(integer, jsonb)

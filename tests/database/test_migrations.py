@@ -19,7 +19,7 @@ OURS = {
     *("salon_static_data", "phone_numbers", "scraped_services", "scraped_professionals", "salon_info"),
     *("knowledge_proposals", "shop_members"),
 }
-CORE = ("profiles", "services", "professionals", "bookings", "customer_interactions")
+THEIRS = ("profiles", "services", "professionals", "bookings", "customer_interactions", "salon_static_data")
 numbers = itertools.count(1)
 
 
@@ -48,7 +48,7 @@ def database(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
 
 def contents(database: psycopg.Connection[Any], columns: dict[str, list[str]]) -> dict[str, list[Any]]:
     return {
-        table: database.execute(f"select {', '.join(names)} from public.{table} order by id::text").fetchall()
+        table: database.execute(f"select {', '.join(names)} from public.{table} order by 1").fetchall()
         for table, names in columns.items()
     }
 
@@ -82,7 +82,7 @@ def test_an_empty_database_gets_our_tables_and_a_second_time_changes_nothing(dat
 
 def test_a_salons_own_rows_stay_as_they_are(database: psycopg.Connection[Any]):
     settle(database)
-    columns = {table: columns_of(database, table) for table in CORE}
+    columns = {table: columns_of(database, table) for table in THEIRS}
     before = contents(database, columns)
     assert all(before.values())
     assert len(before["bookings"]) == 3  # two of them overlap

