@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     # Secrets
     secret_key: SecretStr = SecretStr("")
     operator_token: SecretStr = SecretStr("")
+    admin_token: SecretStr = SecretStr("")
     deepgram_api_key: SecretStr = SecretStr("")
     openai_api_key: SecretStr = SecretStr("")
     cartesia_api_key: SecretStr = SecretStr("")
@@ -64,6 +65,18 @@ class Settings(BaseSettings):
     max_call_s: Annotated[int, Field(gt=0)] = 1800
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0
+
+    # Reading a shop's website
+    scrape_max_pages: Annotated[int, Field(gt=0, le=500)] = 30
+    scrape_max_page_bytes: Annotated[int, Field(gt=0)] = 3_000_000
+    scrape_max_total_bytes: Annotated[int, Field(gt=0)] = 30_000_000
+    scrape_page_s: Annotated[float, Field(gt=0)] = 15.0
+    scrape_total_s: Annotated[float, Field(gt=0)] = 90.0
+    scrape_max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    scrape_max_depth: Annotated[int, Field(ge=0, le=20)] = 3
+    scrape_concurrency: Annotated[int, Field(gt=0, le=16)] = 4
+    scrape_contact: str = ""
+    scrape_allow_loopback: bool = False
 
     @field_validator("public_url", "deepgram_base_url", "openai_base_url", "cartesia_base_url", "twilio_base_url")
     @classmethod
