@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from agent.knowledge.proposals import Proposal
-from agent.model import LocationId, Model, Name, PhoneNumber
+from agent.model import LocationId, Model, Name, PhoneNumber, ZoneName
 
 JobState = Literal["queued", "fetching", "reading", "storing", "done", "failed"]
 Outcome = Literal["stored", "unchanged", "proposed"]
@@ -20,6 +20,10 @@ class SetupRequest(Model):
     phone_number: PhoneNumber
     website_url: Annotated[str, Field(min_length=1, max_length=2_000)]
     business_name: Name
+    timezone: ZoneName | None = None
+    """Where the phone number does not tell it."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """Where the website does not tell it."""
     accept_changes: bool = False
     """For a shop that is set up already: take what the site says now, instead of proposing it."""
 
