@@ -12,6 +12,10 @@ from loguru import logger
 from agent.bus.local import LocalBus
 from agent.call import Services
 from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.onboarding import Onboarding
+from agent.knowledge.reader import site_reader
+from agent.knowledge.scrape import Scraper
+from agent.knowledge.shelf import PlainShelf
 from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
 from agent.ports import Clock
@@ -52,6 +56,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         await _render_greetings(knowledge, phrases)
         switchboard = Switchboard(settings.max_calls)
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
+        onboarding = Onboarding(store, PlainShelf(store, bus, clock), Scraper.of(settings), site_reader(), clock=clock)
+        await stack.enter_async_context(onboarding)
         client = await stack.enter_async_context(rest_client(settings))
         yield Services(
             settings=settings,
@@ -63,6 +69,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             speech=speech,
             phrases=phrases,
             switchboard=switchboard,
+            onboarding=onboarding,
         )
 
 

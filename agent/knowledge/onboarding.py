@@ -108,6 +108,10 @@ class Onboarding(Generic[F]):
             task.add_done_callback(partial(self._over, request.location_id))
             return job
 
+    async def shop(self, location_id: int) -> Shop | None:
+        """A shop as it is stored now, or None. Raises StoreError."""
+        return await self._store.get_location_knowledge(location_id)
+
     def job(self, job_id: str) -> Job | None:
         """How far a job is, or None for one that is unknown or forgotten."""
         return self._jobs.get(job_id)
@@ -159,7 +163,7 @@ class Onboarding(Generic[F]):
         missing = tuple(MissingPage(url=at.url, code=at.code, message=at.message) for at in site.problems)
         self._advance(job_id, state="reading", pages_read=len(site.pages), missing=missing)
         facts = await self._reader.extract(site.texts())
-        current = await self._store.get_location_knowledge(request.location_id)
+        current = await self.shop(request.location_id)
         scraped = self._reader.compose(facts, request, current)
         if not scraped.services:
             raise SetupError("menu_empty", f"The pages of {request.website_url} name no services.")
@@ -215,5 +219,7 @@ def _as_asked(shop: Shop, request: SetupRequest) -> Shop:
         "phone_number": request.phone_number,
         "business_name": request.business_name,
         "website_url": request.website_url,
+        "timezone": request.timezone or shop.timezone,
+        "currency": request.currency or shop.currency,
     }
     return shop.model_copy(update=given)

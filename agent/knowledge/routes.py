@@ -16,7 +16,6 @@ from agent.access import ShopDesk
 from agent.errors import AccessError, ChairsideError, Conflict, Denied, NotFound, SetupError, Unavailable
 from agent.knowledge.jobs import Job, SetupRequest
 from agent.knowledge.onboarding import Onboarding
-from agent.ports import KnowledgeStore
 
 MAX_BODY_BYTES = 16 * 1024
 
@@ -30,6 +29,7 @@ _STATUS_BY_CODE = {
     "server_stopping": 503,
     "setup_broke": 500,
     "reading_failed": 500,
+    "reading_unavailable": 501,
     "stored_shop_unreadable": 500,
 }
 _STATUS_BY_KIND: tuple[tuple[type[ChairsideError], int], ...] = (
@@ -43,7 +43,7 @@ UNREADABLE = 422
 """What was given is understood and cannot be used: a website that is none, a number that is not E.164."""
 
 
-def setup_router(onboarding: Onboarding[Any], shops: KnowledgeStore, desk: ShopDesk) -> APIRouter:
+def setup_router(onboarding: Onboarding[Any], desk: ShopDesk) -> APIRouter:
     """The routes, over an entered `onboarding`."""
     router = APIRouter(prefix="/shop")
 
@@ -57,7 +57,7 @@ def setup_router(onboarding: Onboarding[Any], shops: KnowledgeStore, desk: ShopD
 
     @router.get("/{location_id}/config")
     async def config(location_id: str, request: Request) -> Response:
-        return await _answered(_config(request, location_id, shops, desk))
+        return await _answered(_config(request, location_id, onboarding, desk))
 
     return router
 
@@ -78,10 +78,10 @@ async def _progress(request: Request, job_id: str, onboarding: Onboarding[Any], 
     return JSONResponse(_shown(job))
 
 
-async def _config(request: Request, location_id: str, shops: KnowledgeStore, desk: ShopDesk) -> Response:
+async def _config(request: Request, location_id: str, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
     desk.check_read(request.headers.get("authorization"))
     number = int(location_id) if location_id.isdecimal() and len(location_id) < 19 else 0
-    shop = await shops.get_location_knowledge(number) if number else None
+    shop = await onboarding.shop(number) if number else None
     if shop is None:
         raise NotFound("location_unknown", f"There is no shop with location {location_id[:40]}.")
     return JSONResponse(shop.model_dump(mode="json"))
