@@ -22,10 +22,10 @@ CODINGS = "gzip, deflate"
 
 @asynccontextmanager
 async def open_client(
-    guard: AddressGuard, *, user_agent: str, timeout_s: float, connections: int, tls: ssl.SSLContext | None = None
+    guard: AddressGuard, *, user_agent: str, timeout_s: float, connections: int, tls: ssl.SSLContext
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """A client over guarded connections: no cookies, no proxies from the environment, redirects left to the caller."""
-    transport = GuardedTransport(guard, tls or httpx.create_ssl_context(trust_env=False), connections)
+    transport = GuardedTransport(guard, tls, connections)
     headers = {"User-Agent": user_agent, "Accept": ACCEPT, "Accept-Encoding": CODINGS, "Accept-Language": "*"}
     async with httpx.AsyncClient(
         transport=transport,

@@ -9,7 +9,7 @@ from protego import Protego
 
 from agent.errors import ScrapeError
 from agent.knowledge.charset import to_text
-from agent.knowledge.download import Downloader
+from agent.knowledge.download import Download, Downloader
 
 ROBOT = "Chairside"
 """The name robots.txt knows us by."""
@@ -60,8 +60,11 @@ class Robots:
             if why.code != "too_many_redirects":
                 raise
             return Protego.parse("")  # RFC 9309: as if there were none
-        text = to_text(found.body, found.content_type) if found.status == 200 else ""
-        return await asyncio.to_thread(Protego.parse, text)
+        return await asyncio.to_thread(_read, found)
+
+
+def _read(found: Download) -> Protego:
+    return Protego.parse(to_text(found.body, found.content_type) if found.status == 200 else "")
 
 
 async def _anywhere(url: httpx.URL) -> None:

@@ -14,7 +14,7 @@ from loguru import logger
 
 from agent.errors import ScrapeError
 from agent.knowledge.address_guard import AddressGuard, Resolve, parse_url
-from agent.knowledge.download import Admit, Downloader, Limits
+from agent.knowledge.download import Admit, Download, Downloader, Limits
 from agent.knowledge.guarded_client import open_client
 from agent.knowledge.links import identity, resolve, same_site, score
 from agent.knowledge.page import TROUBLES, Link, Page, Sight, look_at, read_page
@@ -71,7 +71,7 @@ class Scraper:
         self._limits = limits
         self._guard = guard
         self._user_agent = f"{ROBOT}/1.0 (+{contact})"
-        self._tls = tls
+        self._tls = tls or httpx.create_ssl_context()
 
     @classmethod
     def of(cls, settings: Settings, *, resolve: Resolve | None = None) -> Scraper:
@@ -220,8 +220,7 @@ class _Visit:
                 raise self._too_large() from why
             raise
         self._bytes -= room - len(found.body)
-        page = read_page(found)
-        return page, await asyncio.to_thread(look_at, page)
+        return await asyncio.to_thread(_look, found)
 
     async def _admit(self, url: httpx.URL) -> None:
         if not same_site(url, self._home):
@@ -255,6 +254,11 @@ class _Visit:
     def _miss(self, url: httpx.URL, why: ScrapeError) -> None:
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(PageProblem(str(url), why.code, why.message))
+
+
+def _look(found: Download) -> tuple[Page, Sight]:
+    page = read_page(found)
+    return page, look_at(page)
 
 
 def _in_silence(done: int, known: int) -> None:

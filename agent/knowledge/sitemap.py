@@ -10,7 +10,7 @@ from agent.knowledge.charset import to_text
 
 MAX_LOCATIONS = 5_000
 
-_LOCATION = re.compile(r"<(?:\w{1,20}:)?loc\s*>\s*(?:<!\[CDATA\[)?\s*([^<>\s\]]{1,2000})", re.IGNORECASE)
+_LOCATION = re.compile(r"<(?:\w{1,20}:)?loc\s{0,9}>\s{0,20}(?:<!\[CDATA\[)?\s{0,20}([^<>\s\]]{1,2000})", re.IGNORECASE)
 _IS_INDEX = re.compile(r"<(?:\w{1,20}:)?sitemapindex[\s>]", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
 

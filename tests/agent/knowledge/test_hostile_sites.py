@@ -16,6 +16,7 @@ from website import HOST, Handler, Names, Website, fixed, links, open_website, p
 
 from agent.errors import ScrapeError
 from agent.knowledge.page import Page, look_at
+from agent.knowledge.sitemap import read_sitemap
 
 ZEROS = gzip.compress(b"\0" * 200_000_000, 9)
 
@@ -284,3 +285,20 @@ def test_no_page_takes_long_to_look_at(unit: str) -> None:
     began = time.process_time()
     look_at(Page("https://salon.example/", text))
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    "unit", ["<loc>" + " " * 50, "<loc>", "<x:loc>\n", "http://a ", "<sitemap", "&amp;", "<loc><![CDATA[ "]
+)
+def test_no_sitemap_takes_long_to_read(unit: str) -> None:
+    text = (unit * (2_000_000 // len(unit))).encode()
+    began = time.process_time()
+    read_sitemap(text, 2_000_000)
+    read_sitemap(b"<loc>" + b" " * 2_000_000, 2_000_000)
+    assert time.process_time() - began < 3
+
+
+def test_a_packed_sitemap_is_unpacked_no_further_than_allowed() -> None:
+    assert read_sitemap(ZEROS, 1_000) == ([], [])
+    assert read_sitemap(ZEROS[:50], 1_000) == ([], [])
+    assert read_sitemap(b"\x1f\x8bnonsense", 1_000) == ([], [])
