@@ -11,7 +11,7 @@ def site_reader() -> Reader[FactsTold]:
     """The reader of this house.
 
     The extractor is not part of this branch. Once it is, `extract` is
-    `partial(apart, read_site, timeout_s=READ_S)` with `read_site(pages)` at the top of this module.
+    `partial(apart, read_site, gives=SiteFacts, timeout_s=READ_S)` with `read_site(pages)` at the top of this module.
     """
     return Reader(_nobody_reads, compose_shop)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import resource
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar, cast
+from typing import NoReturn, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from agent.errors import ChairsideError, SetupError
 
@@ -25,15 +27,20 @@ NICENESS = 10
 """Calls come first."""
 
 
-async def apart(work: Callable[[A], R], argument: A, *, timeout_s: float) -> R:
+async def apart(work: Callable[[A], R], argument: A, *, gives: type[R], timeout_s: float) -> R:
     """`work(argument)`, computed in a process that is killed after `timeout_s`.
 
-    `work` is a function at the top of a module; argument and result can be pickled. Raises what it raises as
-    ChairsideError, SetupError reading_failed for any other end, reading_timed_out.
+    `work` is a function at the top of a module. Argument and result travel as JSON; `gives`, a model or another
+    type pydantic knows, says what the result is. Raises what `work` raises as ChairsideError, SetupError
+    reading_timed_out, and reading_failed for any other end.
     """
-    job = pickle.dumps(sys.path) + pickle.dumps((work.__module__, work.__qualname__, argument))
+    job = to_json({"module": work.__module__, "name": work.__qualname__, "argument": argument})
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-P", "-m", __name__),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        # Our modules and nothing else: whatever a page does to its reader, our keys are not there.
+        env={"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1"},
     )
     try:
         async with asyncio.timeout(timeout_s):
@@ -44,27 +51,36 @@ async def apart(work: Callable[[A], R], argument: A, *, timeout_s: float) -> R:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode != 0 or not out:
-        raise SetupError("reading_failed", "Reading the pages broke down; the log has the details.")
-    result = pickle.loads(out)  # noqa: S301 - from our own process
-    if isinstance(result, ChairsideError):
-        raise result
-    return cast(R, result)
+    return _result(out, gives) if process.returncode == 0 else _broken()
+
+
+def _result(out: bytes, gives: type[R]) -> R:
+    kind, _, told = out.partition(b"\n")
+    try:
+        if kind == b"error":
+            code, message = TypeAdapter(tuple[str, str]).validate_json(told)
+            raise SetupError(code, message)
+        return TypeAdapter(gives).validate_json(told)
+    except ValidationError:
+        return _broken()
+
+
+def _broken() -> NoReturn:
+    raise SetupError("reading_failed", "Reading the pages broke down; the log has the details.")
 
 
 def _main() -> None:
-    job, out = sys.stdin.buffer, sys.stdout.buffer
+    out = sys.stdout.buffer
     sys.stdout = sys.stderr  # whoever prints must not write into the answer
     os.nice(NICENESS)
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    sys.path = pickle.load(job)  # noqa: S301 - from our own process
-    module, name, argument = pickle.load(job)  # noqa: S301
+    job = from_json(sys.stdin.buffer.read())
     try:
-        result: Any = getattr(import_module(module), name)(argument)
+        result = getattr(import_module(job["module"]), job["name"])(job["argument"])
+        out.write(b"result\n" + to_json(result))
     except ChairsideError as why:
-        result = SetupError(why.code, why.message)
-    out.write(pickle.dumps(result))
+        out.write(b"error\n" + to_json([why.code, why.message]))
     out.flush()
 
 

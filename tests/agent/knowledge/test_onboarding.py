@@ -306,7 +306,7 @@ async def test_a_shelf_that_knows_its_locations_and_one_that_fails(office: Offic
 
 
 async def test_an_extractor_apart(tmp_path: Path) -> None:
-    reader = Reader(partial(apart, read_prices, timeout_s=20.0), compose)
+    reader = Reader(partial(apart, read_prices, gives=Prices, timeout_s=20.0), compose)
     async with open_office(tmp_path, reader) as office:
         assert (await office.set_up()).outcome == "stored"
         office.site.at["/"] = page("<p>break down</p>")
@@ -317,5 +317,5 @@ async def test_an_extractor_apart(tmp_path: Path) -> None:
 
 async def test_an_extractor_that_never_ends_is_ended(tmp_path: Path) -> None:
     with pytest.raises(ChairsideError) as failed:
-        await apart(time.sleep, 60, timeout_s=0.3)
+        await apart(time.sleep, 60.0, gives=type(None), timeout_s=0.3)
     assert failed.value.code == "reading_timed_out"
