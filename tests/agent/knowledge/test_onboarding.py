@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -319,3 +320,8 @@ async def test_an_extractor_that_never_ends_is_ended(tmp_path: Path) -> None:
     with pytest.raises(ChairsideError) as failed:
         await apart(time.sleep, 60.0, gives=type(None), timeout_s=0.3)
     assert failed.value.code == "reading_timed_out"
+
+
+async def test_the_process_that_reads_pages_knows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    assert await apart(os.getenv, "OPENAI_API_KEY", gives=type(None), timeout_s=20.0) is None
