@@ -206,7 +206,8 @@ class _Reader:
         """A line that has prices but no name before them: the name follows, or stands on another line."""
         line, prices = self.lines[place], self.prices[place]
         after = tidy_name(pieces[-1])
-        follows = len(prices) == 1 and not pieces[0].strip(EDGES) and not is_note(pieces[-1])
+        button = line.parts[-1].tag in ("a", "button") or pieces[-1].rstrip().endswith(("→", "›", "»", ">"))
+        follows = len(prices) == 1 and not pieces[0].strip(EDGES) and not is_note(pieces[-1]) and not button
         if follows and is_name(after) and len(after) < 60:
             yield Entry(after, prices[0], prices[0].text, first_duration(pieces), line, line, (line.index,), 0.8)
         elif (column := self._column(place)) is not None:

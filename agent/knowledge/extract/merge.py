@@ -45,6 +45,8 @@ def merge_services(menus: Sequence[tuple[Document, list[Entry]]], currency: str)
         document, entries = menus[page]
         names = Counter(key(entry.name) for entry in entries)
         for entry in entries:
+            if len(entries) <= TEASER and shelf.sums_up(entry, page):
+                continue
             if twin := shelf.twin(entry, page, len(entries) <= TEASER):
                 _enrich(twin, entry)
             elif names[key(entry.name)] == 1 and (rival := shelf.rival(entry, page)):
@@ -60,12 +62,15 @@ class _Shelf:
     def __init__(self) -> None:
         self.kept: list[_Kept] = []
         self._by_name: dict[str, list[_Kept]] = defaultdict(list)
+        self._by_section: dict[str, list[_Kept]] = defaultdict(list)
         self._by_price: dict[tuple[Decimal, Decimal | None] | None, list[_Kept]] = defaultdict(list)
 
     def keep(self, new: _Kept) -> None:
         self.kept.append(new)
         self._by_name[key(new.entry.name)].append(new)
         self._by_price[_price_key(new.entry)].append(new)
+        for part in new.entry.section.split(" – "):
+            self._by_section[key(part)].append(new)
 
     def twin(self, entry: Entry, page: int, teaser: bool) -> _Kept | None:
         """The same service, already known: by its name, or on another page by other words and the same price."""
@@ -76,6 +81,12 @@ class _Shelf:
             if each.page != page and not _are_apart(entry, each.entry) and self._is_retold(entry, each, teaser):
                 return each
         return None
+
+    def sums_up(self, entry: Entry, page: int) -> bool:
+        """Whether a teaser names a whole section of the price list at its lowest price."""
+        lines = [each.entry.price for each in self._by_section[key(entry.name)] if each.page != page]
+        lowest = min((price.minimum for price in lines if price), default=None)
+        return entry.price is not None and entry.price.minimum == lowest
 
     def rival(self, entry: Entry, page: int) -> _Kept | None:
         """The one service of the same name on another page with another price."""

@@ -220,6 +220,14 @@ def test_a_teaser_repeats_the_price_list_in_fewer_words(menu) -> None:
     assert len(menu("<p>Thai massage 60 min 50 €</p>", f"<ul>{prices}</ul>")) == 3
 
 
+def test_a_teaser_of_a_section_is_no_service(menu) -> None:
+    card = '<div class="card"><h3>Colour</h3><div class="card-footer">from $60 <a href="/c">Explore →</a></div></div>'
+    assert menu(card, "<h2>Colour</h2><p>Root tint $60</p><p>Full tint $90</p>") == [
+        ("Root tint", 60, 60, None),
+        ("Full tint", 90, 90, None),
+    ]
+
+
 def test_contradictory_prices_are_kept_as_such(read) -> None:
     facts = read("<h2>Hair</h2><p>Cut $40</p><p>Gloss $90</p>", "<h2>Hair</h2><p>Cut $45</p>")
     cut = next(service for service in facts.services if service.name == "Cut")
