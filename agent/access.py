@@ -116,6 +116,32 @@ class OperatorDesk:
         return _key(secret, b"cookie:" + self._token)
 
 
+class ShopDesk:
+    """Decides who may set shops up (ADMIN_TOKEN) and who may read how they are set up (that, or OPERATOR_TOKEN)."""
+
+    def __init__(self, admin_token: str, operator_token: str) -> None:
+        self._admin = OperatorDesk(admin_token)
+        self._operator = OperatorDesk(operator_token)
+
+    def check_write(self, authorization: str | None) -> None:
+        """Raises AccessError token_missing or token_refused for a header without the admin's token."""
+        if not self._admin.token_is_good(_bearer(authorization)):
+            raise AccessError("token_refused", "This is not ADMIN_TOKEN, which setting shops up takes.")
+
+    def check_read(self, authorization: str | None) -> None:
+        """Raises AccessError token_missing or token_refused."""
+        token = _bearer(authorization)
+        if not (self._admin.token_is_good(token) or self._operator.token_is_good(token)):
+            raise AccessError("token_refused", "This is neither ADMIN_TOKEN nor OPERATOR_TOKEN.")
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise AccessError("token_missing", "Send the token as `Authorization: Bearer …`.")
+    return token.strip()
+
+
 def secret_for(settings: Settings) -> bytes:
     """SECRET_KEY, or a fresh random one in development: ask once per process and pass it on.
 

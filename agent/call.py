@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from loguru import logger
 
 from agent.errors import ChairsideError, NotFound
 from agent.events import CallAnswered, CallEnded, EndReason
 from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.prompt import get_ai_context_for_location
 from agent.model import Caller, Shop
 from agent.pipelines.greeting import Phrases, wording
@@ -36,6 +38,7 @@ class Services:
     speech: SpeechStack
     phrases: Phrases
     switchboard: Switchboard
+    onboarding: Onboarding[Any]
 
 
 async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:

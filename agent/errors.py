@@ -37,6 +37,18 @@ class ShopFileError(ChairsideError):
         self.problems = problems
 
 
+class ScrapeError(ChairsideError):
+    """A website, or one page of it, could not be fetched or is not what a shop's page is."""
+
+    stage = "scrape"
+
+
+class SetupError(ChairsideError):
+    """A shop could not be set up as asked."""
+
+    stage = "setup"
+
+
 class StoreError(ChairsideError):
     """A store could not do what was asked."""
 

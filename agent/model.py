@@ -182,6 +182,57 @@ class ShopListing(Model):
     timezone: ZoneName
 
 
+class Source(Model):
+    """Where a fact was found: the page, and the words on it that say so."""
+
+    url: str
+    quote: str = ""
+    confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class ScrapedService(Model):
+    """A service as a website tells it: the words as they stand there, and what they were read as beside them."""
+
+    service_name: Name
+    category: str = ""
+    description: str = ""
+    price: Annotated[Decimal, Field(ge=0, decimal_places=2)] | None = None
+    price_max: Annotated[Decimal, Field(ge=0, decimal_places=2)] | None = None
+    """The upper end of a range."""
+    price_from: bool = False
+    price_text: str = ""
+    currency: str = ""
+    """ISO 4217, or empty when the page leaves it open."""
+    minutes: Annotated[int, Field(gt=0, le=24 * 60)] | None = None
+    duration_text: str = ""
+    source: Source
+
+
+class ScrapedProfessional(Model):
+    """Somebody who works at the shop, as a website tells it."""
+
+    name: Name
+    role: str = ""
+    specialties: tuple[Name, ...] = ()
+    source: Source
+
+
+class SalonInfo(Model):
+    """What a website tells about the shop itself; empty where it tells nothing."""
+
+    business_name: str = ""
+    website_url: str = ""
+    phone: str = ""
+    """As it stands there; national formats are usual."""
+    email: str = ""
+    address: str = ""
+    currency: str = ""
+    hours: OpeningHours = OpeningHours()
+    faq: tuple[Faq, ...] = ()
+    sources: dict[str, Source] = Field(default_factory=dict[str, Source])
+    """By the name of the field they support."""
+
+
 class CallRecord(Model):
     """One phone call, as kept. `ended_at` and `end_reason` are None while it is under way."""
 

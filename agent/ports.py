@@ -6,13 +6,22 @@ nothing else. `location_id` is mandatory wherever a row belongs to a shop: a sto
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from agent.events import AnyEvent, EndReason
-from agent.model import CallRecord, Message, Shop, ShopListing, Turn
+from agent.model import (
+    CallRecord,
+    Message,
+    SalonInfo,
+    ScrapedProfessional,
+    ScrapedService,
+    Shop,
+    ShopListing,
+    Turn,
+)
 
 Clock = Callable[[], datetime]
 """Returns now as an aware UTC datetime. Injected everywhere, so that time is data."""
@@ -39,6 +48,34 @@ class KnowledgeStore(Protocol):
 
     async def list_shops(self) -> list[ShopListing]:
         """All shops, by location_id."""
+        ...
+
+    # What the last look at a shop's website found. The shop itself need not be stored yet.
+
+    async def insert_scraped_services(self, location_id: int, services: Sequence[ScrapedService]) -> None:
+        """Put `services` in the place of those of the last scrape, in this order. All or nothing."""
+        ...
+
+    async def insert_scraped_professionals(
+        self, location_id: int, professionals: Sequence[ScrapedProfessional]
+    ) -> None:
+        """Put `professionals` in the place of those of the last scrape, in this order. All or nothing."""
+        ...
+
+    async def insert_salon_info(self, location_id: int, info: SalonInfo) -> None:
+        """Put `info` in the place of that of the last scrape."""
+        ...
+
+    async def get_scraped_services(self, location_id: int) -> list[ScrapedService]:
+        """Those of the last scrape, in its order."""
+        ...
+
+    async def get_scraped_professionals(self, location_id: int) -> list[ScrapedProfessional]:
+        """Those of the last scrape, in its order."""
+        ...
+
+    async def get_salon_info(self, location_id: int) -> SalonInfo | None:
+        """That of the last scrape, or None."""
         ...
 
 

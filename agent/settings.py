@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     # Secrets
     secret_key: SecretStr = SecretStr("")
     operator_token: SecretStr = SecretStr("")
+    admin_token: SecretStr = SecretStr("")
     deepgram_api_key: SecretStr = SecretStr("")
     openai_api_key: SecretStr = SecretStr("")
     cartesia_api_key: SecretStr = SecretStr("")
@@ -59,6 +60,8 @@ class Settings(BaseSettings):
     playout_lead_ms: Annotated[int, Field(ge=0, le=1000)] = 200
 
     # Shops and records
+    supabase_url: str = ""
+    supabase_secret_key: SecretStr = SecretStr("")
     database_path: Path = Path("var/chairside.db")
     phone_to_location_map: dict[str, int] = Field(default_factory=dict[str, int])
     ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
@@ -67,7 +70,26 @@ class Settings(BaseSettings):
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0
 
-    @field_validator("public_url", "deepgram_base_url", "openai_base_url", "cartesia_base_url", "twilio_base_url")
+    # Reading a shop's website
+    scrape_max_pages: Annotated[int, Field(gt=0, le=500)] = 30
+    scrape_max_page_bytes: Annotated[int, Field(gt=0)] = 3_000_000
+    scrape_max_total_bytes: Annotated[int, Field(gt=0)] = 30_000_000
+    scrape_page_s: Annotated[float, Field(gt=0)] = 15.0
+    scrape_total_s: Annotated[float, Field(gt=0)] = 90.0
+    scrape_max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    scrape_max_depth: Annotated[int, Field(ge=0, le=20)] = 3
+    scrape_concurrency: Annotated[int, Field(gt=0, le=16)] = 4
+    scrape_contact: str = ""
+    scrape_allow_loopback: bool = False
+
+    @field_validator(
+        "public_url",
+        "supabase_url",
+        "deepgram_base_url",
+        "openai_base_url",
+        "cartesia_base_url",
+        "twilio_base_url",
+    )
     @classmethod
     def _no_trailing_slash(cls, url: str) -> str:
         return url.rstrip("/")

@@ -1,4 +1,7 @@
-"""The only place that chooses: which store, which bus, which telephone. What opens here closes in reverse."""
+"""The only place that chooses: which bus, which telephone, and by `agent.stores.choice` which store.
+
+What opens here closes in reverse.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,24 @@ from loguru import logger
 from agent.bus.local import LocalBus
 from agent.call import Services
 from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.onboarding import Onboarding
+from agent.knowledge.reader import site_reader
+from agent.knowledge.scrape import Scraper
+from agent.knowledge.shelf import StoreShelf
 from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
 from agent.ports import Clock
 from agent.settings import Settings
-from agent.stores.embedded import EmbeddedStore
+from agent.stores.choice import open_store
 from agent.stores.ledger import Ledger
 from agent.switchboard import Switchboard
 from agent.telephony.rest import rest_client
 from agent.telephony.twilio import TwilioTelephone
 
-STORE_REFRESH_S = 2.0
-"""How soon a running server notices a shop that `setup_shop.py` stored from another process."""
+FILE_REFRESH_S = 2.0
+PROJECT_REFRESH_S = 15.0
+"""How soon a running server notices a shop that `setup_shop.py` stored from another process; each look reads
+every shop, which a file bears more often than a network."""
 
 
 def utc_now() -> datetime:
@@ -31,17 +40,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncGenerator[EmbeddedStore]:
-    """The store of these settings. Raises StoreError when it cannot be opened."""
-    async with EmbeddedStore.open(settings.database_path) as store:
-        yield store
-
-
 async def check_store(settings: Settings) -> None:
-    """Open the store and close it again. Raises StoreError."""
-    async with open_store(settings):
-        return
+    """Ask the store something and close it again. Raises SettingsError, StoreError."""
+    async with open_store(settings) as store:
+        await store.get_location_knowledge(0)
 
 
 @asynccontextmanager
@@ -55,8 +57,9 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         store = await stack.enter_async_context(open_store(settings))
         bus = LocalBus()
         await stack.enter_async_context(Ledger(bus, store))
+        refresh_s = PROJECT_REFRESH_S if settings.supabase_url else FILE_REFRESH_S
         knowledge = await stack.enter_async_context(
-            KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=STORE_REFRESH_S)
+            KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=refresh_s)
         )
         speech = SpeechStack(settings)
         stack.push_async_callback(speech.aclose)
@@ -65,6 +68,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         await _render_greetings(knowledge, phrases)
         switchboard = Switchboard(settings.max_calls)
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
+        onboarding = Onboarding(store, StoreShelf(store, bus, clock), Scraper.of(settings), site_reader(), clock=clock)
+        await stack.enter_async_context(onboarding)
         client = await stack.enter_async_context(rest_client(settings))
         yield Services(
             settings=settings,
@@ -76,6 +81,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             speech=speech,
             phrases=phrases,
             switchboard=switchboard,
+            onboarding=onboarding,
         )
 
 

@@ -37,6 +37,7 @@ from agent.knowledge.registry import location_key
 from agent.knowledge.shop_file import read_shop_file
 from agent.model import Shop, ShopListing
 from agent.settings import Settings, read_settings
+from agent.stores.choice import describe_store, open_store
 from agent.stores.embedded import EmbeddedStore
 from server import create_app, uvicorn_config
 
@@ -106,17 +107,17 @@ def look_at_public_url(settings: Settings) -> Finding:
 
 
 async def look_at_store(settings: Settings) -> tuple[Finding, list[ShopListing]]:
-    path = settings.database_path
+    where = describe_store(settings)
     remedy = "Store a shop: .venv/bin/python scripts/setup_shop.py --from-file my-shop.yaml"
-    if not path.exists():
-        return red("shops", f"{path} does not exist yet", remedy), []
+    if not settings.supabase_url and not settings.database_path.exists():
+        return red("shops", f"{where} does not exist yet", remedy), []
     try:
-        async with EmbeddedStore.open(path) as store:
+        async with open_store(settings) as store:
             shops = await store.list_shops()
     except ChairsideError as why:
-        return red("shops", str(why), f"Check that {path} is a Chairside database and may be written"), []
+        return red("shops", str(why), f"Check that {where} is a Chairside database and may be written"), []
     if not shops:
-        return red("shops", f"{path} holds no shop", remedy), []
+        return red("shops", f"{where} holds no shop", remedy), []
     strays = set(settings.phone_to_location_map.values()) - {shop.location_id for shop in shops}
     if strays:
         detail = f"PHONE_TO_LOCATION_MAP names locations without a shop: {sorted(strays)}"

@@ -55,6 +55,7 @@ class Stage:
             "openai_base_url": self.openai.base_url,
             "cartesia_base_url": self.cartesia.base_url,
             "twilio_base_url": self.twilio.base_url,
+            "supabase_url": "",
             "database_path": self.database_path,
         }
         return Settings(**{**ours, **overrides})

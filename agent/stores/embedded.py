@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
 from agent.errors import Conflict, NotFound, StoreError
 from agent.events import EndReason
-from agent.model import CallRecord, Message, Shop, ShopListing, Turn
+from agent.model import (
+    CallRecord,
+    Message,
+    Model,
+    SalonInfo,
+    ScrapedProfessional,
+    ScrapedService,
+    Shop,
+    ShopListing,
+    Turn,
+)
 from agent.stores.database import Database
+
+Fact = TypeVar("Fact", bound=Model)
+ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
 
 
 class EmbeddedStore:
@@ -56,6 +70,46 @@ class EmbeddedStore:
         """All shops, by location_id."""
         rows = await self._database.read(lambda db: db.execute(_ALL_SHOPS).fetchall())
         return [_listing(row) for row in rows]
+
+    async def insert_scraped_services(self, location_id: int, services: Sequence[ScrapedService]) -> None:
+        """Put `services` in the place of those of the last scrape, in this order. All or nothing."""
+        await self._replace("scraped_services", location_id, services)
+
+    async def insert_scraped_professionals(
+        self, location_id: int, professionals: Sequence[ScrapedProfessional]
+    ) -> None:
+        """Put `professionals` in the place of those of the last scrape, in this order. All or nothing."""
+        await self._replace("scraped_professionals", location_id, professionals)
+
+    async def insert_salon_info(self, location_id: int, info: SalonInfo) -> None:
+        """Put `info` in the place of that of the last scrape."""
+        await self._replace("salon_info", location_id, [info])
+
+    async def get_scraped_services(self, location_id: int) -> list[ScrapedService]:
+        """Those of the last scrape, in its order."""
+        return await self._scraped("scraped_services", location_id, ScrapedService)
+
+    async def get_scraped_professionals(self, location_id: int) -> list[ScrapedProfessional]:
+        """Those of the last scrape, in its order."""
+        return await self._scraped("scraped_professionals", location_id, ScrapedProfessional)
+
+    async def get_salon_info(self, location_id: int) -> SalonInfo | None:
+        """That of the last scrape, or None."""
+        found = await self._scraped("salon_info", location_id, SalonInfo)
+        return found[0] if found else None
+
+    async def _replace(self, table: ScrapeTable, location_id: int, facts: Sequence[Model]) -> None:
+        rows = [(location_id, position, fact.model_dump_json()) for position, fact in enumerate(facts)]
+        await self._database.write(lambda db: _replace_scrape(db, table, location_id, rows))
+
+    async def _scraped(self, table: ScrapeTable, location_id: int, kind: type[Fact]) -> list[Fact]:
+        query = f"SELECT data FROM {table} WHERE location_id = ? ORDER BY position"  # noqa: S608 - our own names
+        rows = await self._database.read(lambda db: db.execute(query, (location_id,)).fetchall())
+        try:
+            return [kind.model_validate_json(row["data"]) for row in rows]
+        except ValidationError as why:
+            message = f"The last scrape of location {location_id} is not one this Chairside can read."
+            raise StoreError("stored_scrape_unreadable", message) from why
 
     # Calls
 
@@ -183,6 +237,13 @@ def _store_shop(db: sqlite3.Connection, key: str, data: Shop) -> Shop:
     db.execute("DELETE FROM phone_numbers WHERE location_id = ?", (stored.location_id,))
     db.execute("INSERT INTO phone_numbers VALUES (?, ?)", (stored.phone_number, stored.location_id))
     return stored
+
+
+def _replace_scrape(
+    db: sqlite3.Connection, table: ScrapeTable, location_id: int, rows: Sequence[tuple[int, int, str]]
+) -> None:
+    db.execute(f"DELETE FROM {table} WHERE location_id = ?", (location_id,))  # noqa: S608 - our own names
+    db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)  # noqa: S608
 
 
 def _same_knowledge(row: sqlite3.Row, data: Shop) -> bool:

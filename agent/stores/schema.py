@@ -5,7 +5,7 @@ Moments are ISO 8601 text in UTC with microseconds: they sort as they read, and 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in the file's user_version. A file of a newer version is refused, never guessed at."""
 
 SCHEMA = """
@@ -22,6 +22,28 @@ CREATE TABLE IF NOT EXISTS phone_numbers (
     location_id  INTEGER NOT NULL REFERENCES salon_static_data (location_id) ON DELETE CASCADE
 );
 CREATE INDEX IF NOT EXISTS phone_numbers_by_location ON phone_numbers (location_id);
+
+-- The last scrape, a fact a row. It comes before the shop is approved, so it refers to none.
+CREATE TABLE IF NOT EXISTS scraped_services (
+    location_id INTEGER NOT NULL CHECK (location_id > 0),
+    position    INTEGER NOT NULL,
+    data        TEXT NOT NULL,
+    PRIMARY KEY (location_id, position)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS scraped_professionals (
+    location_id INTEGER NOT NULL CHECK (location_id > 0),
+    position    INTEGER NOT NULL,
+    data        TEXT NOT NULL,
+    PRIMARY KEY (location_id, position)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS salon_info (
+    location_id INTEGER NOT NULL CHECK (location_id > 0),
+    position    INTEGER NOT NULL,
+    data        TEXT NOT NULL,
+    PRIMARY KEY (location_id, position)
+) WITHOUT ROWID;
 
 -- A call is kept even when its shop is not (any more): no reference to salon_static_data.
 CREATE TABLE IF NOT EXISTS customer_interactions (

@@ -7,34 +7,42 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from rig.project import Project
 
 from agent.bus.local import LocalBus
 from agent.ports import CallStore, EventBus, KnowledgeStore
+from agent.stores.choice import Store
 from agent.stores.embedded import EmbeddedStore
+from agent.stores.supabase import SupabaseStore
 
-STORES = ["embedded"]
+STORES = ["embedded", "supabase"]
 BUSES = ["local"]
 
 
 @asynccontextmanager
-async def open_store(backend: str, directory: Path) -> AsyncIterator[EmbeddedStore]:
-    match backend:
+async def open_store(request: pytest.FixtureRequest, directory: Path) -> AsyncIterator[Store]:
+    match request.param:
         case "embedded":
             async with EmbeddedStore.open(directory / "chairside.db") as store:
                 yield store
-        case _:
+        case "supabase":
+            project: Project = request.getfixturevalue("supabase_project")
+            project.empty()
+            async with SupabaseStore.open(project.url, project.gateway.secret_key, timeout_s=10) as store:
+                yield store
+        case backend:
             raise ValueError(backend)
 
 
 @pytest.fixture(params=STORES)
 async def knowledge_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KnowledgeStore]:
-    async with open_store(request.param, tmp_path) as store:
+    async with open_store(request, tmp_path) as store:
         yield store
 
 
 @pytest.fixture(params=STORES)
 async def call_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CallStore]:
-    async with open_store(request.param, tmp_path) as store:
+    async with open_store(request, tmp_path) as store:
         yield store
 
 

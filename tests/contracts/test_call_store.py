@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agent.errors import NotFound
-from agent.model import CallRecord, Message, Turn
+from agent.model import CallRecord, Message, Shop, Turn
 from agent.ports import CallStore
+from agent.stores.choice import Store
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -123,6 +124,15 @@ async def test_turns_come_back_by_index_and_whole(call_store: CallStore):
     assert await call_store.get_turns(1, "CA1") == [turn(1), second, turn(10)]
 
 
+async def test_a_long_call_comes_back_whole(call_store: CallStore):
+    """More turns than a networked store hands out at once."""
+    await call_store.open_call(call())
+    for index in range(1, 61):
+        await call_store.add_turn(turn(index))
+
+    assert [found.index for found in await call_store.get_turns(1, "CA1")] == list(range(1, 61))
+
+
 async def test_a_turn_written_again_is_replaced(call_store: CallStore):
     await call_store.open_call(call())
     await call_store.add_turn(turn(1))
@@ -166,6 +176,15 @@ async def test_messages_are_newest_first_and_bounded(call_store: CallStore):
 
     assert [m.tool_call_id for m in await call_store.get_messages(1)] == ["call_30", "call_20", "call_10"]
     assert len(await call_store.get_messages(1, limit=1)) == 1
+
+
+async def test_a_call_is_kept_whether_its_shop_is_stored_before_or_after(call_store: Store):
+    shop = Shop(location_id=1, business_name="Plumeria", phone_number="+18084826296", timezone="UTC", currency="USD")
+    await call_store.open_call(call("CA1"))
+    await call_store.store_knowledge("location_1", shop)
+    await call_store.open_call(call("CA2", after_s=1))
+
+    assert [found.call_sid for found in await call_store.recent_calls(1)] == ["CA2", "CA1"]
 
 
 async def test_odd_words_survive(call_store: CallStore):

@@ -9,7 +9,20 @@ from decimal import Decimal
 import pytest
 
 from agent.errors import Conflict
-from agent.model import Faq, OpeningHours, OpenInterval, Policy, Professional, Service, Shop, ShopListing
+from agent.model import (
+    Faq,
+    OpeningHours,
+    OpenInterval,
+    Policy,
+    Professional,
+    SalonInfo,
+    ScrapedProfessional,
+    ScrapedService,
+    Service,
+    Shop,
+    ShopListing,
+    Source,
+)
 from agent.ports import KnowledgeStore
 
 HONOLULU = Shop(
@@ -128,6 +141,89 @@ async def test_many_writers_at_once_lose_no_version(knowledge_store: KnowledgeSt
     assert sorted(shop.version for shop in stored) == list(range(1, 21))
     newest = max(stored, key=lambda shop: shop.version)
     assert await knowledge_store.get_location_knowledge(1) == newest
+
+
+async def test_many_shops_are_all_listed(knowledge_store: KnowledgeStore):
+    """More than a networked store hands out at once."""
+    for number in range(60, 0, -1):
+        phone = f"+1808555{number:04d}"
+        shop = HONOLULU.model_copy(update={"location_id": number, "phone_number": phone, "services": ()})
+        await knowledge_store.store_knowledge(f"location_{number}", shop)
+
+    assert [shop.location_id for shop in await knowledge_store.list_shops()] == list(range(1, 61))
+
+
+PAGE = Source(url="https://plumeria.example/menu", quote="Balayage from $180 · 2½ h", confidence=0.9)
+BALAYAGE = ScrapedService(
+    service_name="Balayage",
+    category="Colour",
+    description="Painted by hand 🌺",
+    price=Decimal("180"),
+    price_max=Decimal("240.50"),
+    price_from=True,
+    price_text="from $180",
+    currency="USD",
+    minutes=150,
+    duration_text="2½ h",
+    source=PAGE,
+)
+FRINGE = ScrapedService(service_name="Fringe", price_text="ask", source=Source(url="https://plumeria.example/"))
+ANA = ScrapedProfessional(name="Ana", role="owner", specialties=("Balayage", "Ombré"), source=PAGE)
+BEN = ScrapedProfessional(name="Ben", source=PAGE)
+INFO = SalonInfo(
+    business_name="Plumeria Hair",
+    website_url="https://plumeria.example",
+    phone="(808) 482-6296",
+    hours=HONOLULU.hours,
+    faq=HONOLULU.faq,
+    sources={"phone": PAGE},
+)
+
+
+async def test_a_scrape_comes_back_in_its_order_before_its_shop_is_stored(knowledge_store: KnowledgeStore):
+    await knowledge_store.insert_scraped_services(1, [FRINGE, BALAYAGE, FRINGE])
+    await knowledge_store.insert_scraped_professionals(1, [BEN, ANA])
+    await knowledge_store.insert_salon_info(1, INFO)
+
+    assert await knowledge_store.get_scraped_services(1) == [FRINGE, BALAYAGE, FRINGE]
+    assert await knowledge_store.get_scraped_professionals(1) == [BEN, ANA]
+    assert await knowledge_store.get_salon_info(1) == INFO
+    assert await knowledge_store.list_shops() == []
+    assert (await knowledge_store.store_knowledge("location_1", HONOLULU)).version == 1
+    assert await knowledge_store.get_scraped_professionals(1) == [BEN, ANA]
+
+
+async def test_a_scrape_takes_the_place_of_the_last_one_of_its_own_shop(knowledge_store: KnowledgeStore):
+    for location_id in (1, 2):
+        await knowledge_store.insert_scraped_services(location_id, [FRINGE, BALAYAGE])
+        await knowledge_store.insert_scraped_professionals(location_id, [BEN])
+        await knowledge_store.insert_salon_info(location_id, INFO)
+    await knowledge_store.insert_scraped_services(1, [BALAYAGE])
+    await knowledge_store.insert_scraped_professionals(1, [])
+    await knowledge_store.insert_salon_info(1, SalonInfo())
+
+    assert await knowledge_store.get_scraped_services(1) == [BALAYAGE]
+    assert await knowledge_store.get_scraped_professionals(1) == []
+    assert await knowledge_store.get_salon_info(1) == SalonInfo()
+    assert await knowledge_store.get_scraped_services(2) == [FRINGE, BALAYAGE]
+    assert await knowledge_store.get_scraped_professionals(2) == [BEN]
+    assert await knowledge_store.get_salon_info(2) == INFO
+
+
+async def test_what_was_never_scraped_is_empty(knowledge_store: KnowledgeStore):
+    assert await knowledge_store.get_scraped_services(7) == []
+    assert await knowledge_store.get_scraped_professionals(7) == []
+    assert await knowledge_store.get_salon_info(7) is None
+
+
+async def test_a_long_menu_scraped_by_two_at_once_is_one_of_both_and_whole(knowledge_store: KnowledgeStore):
+    menus = [
+        [BALAYAGE.model_copy(update={"service_name": f"{name} {number}"}) for number in range(120)]
+        for name in ("Cut", "Colour")
+    ]
+    await asyncio.gather(*(knowledge_store.insert_scraped_services(1, menu) for menu in menus))
+
+    assert await knowledge_store.get_scraped_services(1) in menus
 
 
 def _listing(shop: Shop) -> ShopListing:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from rig.project import Project
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "setup_shop.py"
@@ -138,6 +139,37 @@ def test_wrong_settings_and_a_damaged_store_are_told_in_a_sentence(setup_shop: C
     assert damaged.returncode == 1
     assert "store/store_damaged" in damaged.stderr
     assert "Traceback" not in damaged.stderr
+
+
+def test_shops_go_to_supabase_when_the_settings_name_a_project(setup_shop: Command, supabase_project: Project):
+    supabase_project.empty()
+    settings = {"SUPABASE_URL": supabase_project.url, "SUPABASE_SECRET_KEY": supabase_project.gateway.secret_key}
+    stored = setup_shop("--from-file", *SAMPLES, **settings)
+    assert (stored.returncode, stored.stderr) == (0, "")
+    assert listed(setup_shop("--list", "--json", **settings)) == [(1, "+18084826296"), (2, "+442079460123")]
+    assert not setup_shop.database.exists()
+
+    file = str(setup_shop.directory / "other.db")
+    assert listed(setup_shop("--list", "--json", "--database", file, **settings)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "words"),
+    [
+        ("", 2, "SUPABASE_SECRET_KEY is not set"),
+        ("publishable_key", 2, "a publishable key"),
+        ("anon_key", 2, "the role 'anon'"),
+        ("sb_secret_wrong", 1, "store/store_denied"),
+    ],
+)
+def test_a_key_that_cannot_do_is_told_in_a_sentence(
+    setup_shop: Command, supabase_project: Project, key: str, code: int, words: str
+):
+    secret = getattr(supabase_project.gateway, key, key)
+    done = setup_shop("--list", SUPABASE_URL=supabase_project.url, SUPABASE_SECRET_KEY=secret)
+    assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not secret or secret not in done.stderr
 
 
 @dataclass

@@ -1,0 +1,142 @@
+"""Setting shops up over HTTP: `POST /shop/setup`, `GET /shop/setup/{job}`, `GET /shop/{location_id}/config`.
+
+Every error is `{"error": {"code", "message"}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from agent.access import ShopDesk
+from agent.errors import AccessError, ChairsideError, Conflict, Denied, NotFound, SetupError, Unavailable
+from agent.knowledge.jobs import Job, SetupRequest
+from agent.knowledge.onboarding import Onboarding
+
+MAX_BODY_BYTES = 16 * 1024
+
+_STATUS_BY_CODE = {
+    "token_missing": 401,
+    "token_refused": 403,
+    "body_too_large": 413,
+    "setup_running": 409,
+    "proposal_outdated": 409,
+    "too_many_setups": 503,
+    "server_stopping": 503,
+    "setup_broke": 500,
+    "reading_failed": 500,
+    "stored_shop_unreadable": 500,
+}
+_STATUS_BY_KIND: tuple[tuple[type[ChairsideError], int], ...] = (
+    (Conflict, 409),
+    (NotFound, 404),
+    (Unavailable, 503),
+    (Denied, 502),
+)
+_KINDS = {kind.__name__: kind for kind, _ in _STATUS_BY_KIND}
+UNREADABLE = 422
+"""What was given is understood and cannot be used: a website that is none, a number that is not E.164."""
+
+
+def setup_router(onboarding: Onboarding[Any], desk: ShopDesk) -> APIRouter:
+    """The routes, over an entered `onboarding`."""
+    router = APIRouter(prefix="/shop")
+
+    @router.post("/setup")
+    async def set_up(request: Request) -> Response:
+        return await _answered(_set_up(request, onboarding, desk))
+
+    @router.get("/setup/{job_id}")
+    async def progress(job_id: str, request: Request) -> Response:
+        return await _answered(_progress(request, job_id, onboarding, desk))
+
+    @router.get("/{location_id}/config")
+    async def config(location_id: str, request: Request) -> Response:
+        return await _answered(_config(request, location_id, onboarding, desk))
+
+    return router
+
+
+async def _set_up(request: Request, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
+    desk.check_write(request.headers.get("authorization"))
+    job = await onboarding.start(_read(await _body(request)))
+    if request.query_params.get("wait", "").lower() in ("true", "1", "yes"):
+        job = await onboarding.finished(job.id)
+    return _told(job)
+
+
+async def _progress(request: Request, job_id: str, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
+    desk.check_read(request.headers.get("authorization"))
+    job = onboarding.job(job_id)
+    if job is None:
+        raise NotFound("job_unknown", f"There is no set-up {job_id[:40]!r} (any more).")
+    return JSONResponse(_shown(job))
+
+
+async def _config(request: Request, location_id: str, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
+    desk.check_read(request.headers.get("authorization"))
+    number = int(location_id) if location_id.isdecimal() and len(location_id) < 19 else 0
+    shop = await onboarding.shop(number) if number else None
+    if shop is None:
+        raise NotFound("location_unknown", f"There is no shop with location {location_id[:40]}.")
+    return JSONResponse(shop.model_dump(mode="json"))
+
+
+async def _answered(answer: Awaitable[Response]) -> Response:
+    try:
+        return await answer
+    except ChairsideError as why:
+        headers = {"WWW-Authenticate": "Bearer"} if isinstance(why, AccessError) else None
+        return JSONResponse(_error(why.code, why.message), status_code=_status(why.code, type(why)), headers=headers)
+
+
+def _told(job: Job) -> Response:
+    """202 while it runs, 200 when it is done; when it failed, the status that its error has anywhere else."""
+    if not job.is_over:
+        return JSONResponse(_shown(job), status_code=202, headers={"Location": _address(job)})
+    if job.error is None:
+        return JSONResponse(_shown(job))
+    status = _status(job.error.code, _KINDS.get(job.error.kind, SetupError))
+    return JSONResponse(_shown(job) | _error(job.error.code, job.error.message), status_code=status)
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    return {"job": job.model_dump(mode="json"), "progress": _address(job)}
+
+
+def _address(job: Job) -> str:
+    return f"/shop/setup/{job.id}"
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}}
+
+
+def _status(code: str, kind: type[ChairsideError]) -> int:
+    by_kind = next((status for of, status in _STATUS_BY_KIND if issubclass(kind, of)), UNREADABLE)
+    return _STATUS_BY_CODE.get(code, by_kind)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise SetupError("body_too_large", f"A request holds at most {MAX_BODY_BYTES} bytes.")
+    return bytes(body)
+
+
+def _read(body: bytes) -> SetupRequest:
+    """Raises SetupError: `<field>_invalid` for the first field that is wrong, body_invalid when it is no object."""
+    try:
+        return SetupRequest.model_validate_json(body)
+    except ValidationError as why:
+        first = why.errors(include_url=False, include_input=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else ""
+        known = field in SetupRequest.model_fields
+        message = f"{field}: {first['msg']}" if field else "The body must be a JSON object."
+        raise SetupError(f"{field}_invalid" if known else "body_invalid", message) from why

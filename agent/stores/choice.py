@@ -1,0 +1,41 @@
+"""The one place that chooses a store: Supabase when SUPABASE_URL is set, else a SQLite file.
+
+Apart from `agent.wiring`, which loads the whole pipeline, so that commands that only want the store start at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from agent.errors import SettingsError
+from agent.ports import CallStore, KnowledgeStore
+from agent.settings import Settings
+
+
+class Store(KnowledgeStore, CallStore, Protocol):
+    """A backend that keeps both."""
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncGenerator[Store]:
+    """The store these settings name. Raises SettingsError for a missing or wrong key, StoreError."""
+    if settings.supabase_url:
+        from agent.stores.supabase import SupabaseStore  # only here: loading it is slow
+
+        key = settings.supabase_secret_key.get_secret_value()
+        if not key:
+            raise SettingsError(["SUPABASE_SECRET_KEY is not set, but SUPABASE_URL is"])
+        async with SupabaseStore.open(settings.supabase_url, key) as store:
+            yield store
+    else:
+        from agent.stores.embedded import EmbeddedStore
+
+        async with EmbeddedStore.open(settings.database_path) as store:
+            yield store
+
+
+def describe_store(settings: Settings) -> str:
+    """Where the shops are, in a word for people."""
+    return settings.supabase_url or str(settings.database_path)

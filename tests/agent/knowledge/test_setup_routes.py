@@ -1,0 +1,187 @@
+"""Shops are set up over HTTP by who may, and every refusal says what is wrong in one form."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from aiohttp import web
+from fastapi import FastAPI
+from test_onboarding import MENU, Office, open_office
+from website import page
+
+from agent.access import ShopDesk
+from agent.knowledge.routes import setup_router
+
+ADMIN = {"Authorization": "Bearer the admin's own"}
+OPERATOR = {"Authorization": "Bearer the operators' own"}
+
+
+@dataclass
+class Counter:
+    """Where shops are set up, over HTTP."""
+
+    office: Office
+    client: httpx.AsyncClient
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        return {**self.office.request().model_dump(), **changes}
+
+    async def post(self, body: object, query: str = "", headers: dict[str, str] = ADMIN) -> httpx.Response:
+        return await self.client.post("/shop/setup" + query, json=body, headers=headers)
+
+    async def get(self, path: str, headers: dict[str, str] = ADMIN) -> httpx.Response:
+        return await self.client.get(path, headers=headers)
+
+
+@pytest.fixture
+async def counter(tmp_path: Path) -> AsyncGenerator[Counter]:
+    async with open_office(tmp_path) as office:
+        app = FastAPI()
+        desk = ShopDesk("the admin's own", "the operators' own")
+        app.include_router(setup_router(office.onboarding, desk))
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
+                yield Counter(office, client)
+            server.should_exit = True
+            await serving
+
+
+def refused(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of a refusal in the house's form."""
+    error = answer.json()["error"]
+    assert error["message"]
+    return answer.status_code, error["code"]
+
+
+async def test_a_shop_is_set_up_and_its_progress_told(counter: Counter) -> None:
+    begun = await counter.post(counter.body())
+    assert begun.status_code == 202
+    progress = begun.json()["progress"]
+    assert begun.headers["location"] == progress
+    async with asyncio.timeout(5):
+        while (told := (await counter.get(progress, OPERATOR)).json()["job"])["state"] not in ("done", "failed"):
+            assert told["state"] in ("queued", "fetching", "reading", "storing")
+    assert (told["outcome"], told["version"], told["pages_read"]) == ("stored", 1, 2)
+    config = await counter.get("/shop/1/config", OPERATOR)
+    assert config.status_code == 200
+    assert [service["name"] for service in config.json()["services"]] == ["Cut", "Balayage"]
+
+
+async def test_who_waits_is_answered_when_it_is_done(counter: Counter) -> None:
+    done = await counter.post(counter.body(), "?wait=true")
+    assert (done.status_code, done.json()["job"]["outcome"]) == (200, "stored")
+    again = await counter.post(counter.body(), "?wait=true")
+    assert (again.status_code, again.json()["job"]["outcome"]) == (200, "unchanged")
+
+
+async def test_two_who_ask_at_once_get_the_same_job(counter: Counter) -> None:
+    answers = await asyncio.gather(*(counter.post(counter.body(), "?wait=true") for _ in range(3)))
+    assert len({answer.json()["job"]["id"] for answer in answers}) == 1
+    assert counter.office.site.paths.count("/prices") == 1
+
+
+async def test_a_failed_job_has_the_status_of_its_error(counter: Counter) -> None:
+    counter.office.site.at = {}
+    failed = await counter.post(counter.body(), "?wait=true")
+    assert refused(failed) == (422, "not_found")
+    assert failed.json()["job"]["state"] == "failed"
+    inside = await counter.post(counter.body(website_url="http://10.0.0.1/"), "?wait=true")
+    assert refused(inside) == (422, "address_refused")
+    assert refused(await counter.get("/shop/1/config")) == (404, "location_unknown")
+
+
+async def test_a_number_of_another_shop_is_refused(counter: Counter) -> None:
+    await counter.post(counter.body(), "?wait=true")
+    assert refused(await counter.post(counter.body(location_id=2))) == (409, "phone_number_taken")
+
+
+async def test_something_else_meanwhile_is_refused(counter: Counter) -> None:
+    async def slow(_: web.Request) -> web.Response:
+        await asyncio.sleep(0.2)
+        return web.Response(text=page(MENU), content_type="text/html")
+
+    counter.office.site.at["/prices"] = slow
+    await counter.post(counter.body())
+    assert refused(await counter.post(counter.body(business_name="Other"))) == (409, "setup_running")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"phone_number": "8084826296"}, "phone_number_invalid"),
+        ({"phone_number": "+1"}, "phone_number_invalid"),
+        ({"location_id": 0}, "location_id_invalid"),
+        ({"location_id": "one"}, "location_id_invalid"),
+        ({"business_name": "  "}, "business_name_invalid"),
+        ({"website_url": ""}, "website_url_invalid"),
+        ({"website_url": "file:///etc/passwd"}, "scheme_refused"),
+        ({"website_url": "https://a b"}, "url_invalid"),
+        ({"wbesite": "x"}, "body_invalid"),
+    ],
+)
+async def test_a_wrong_field_is_named(counter: Counter, changes: dict[str, Any], code: str) -> None:
+    assert refused(await counter.post(counter.body(**changes))) == (422, code)
+    assert counter.office.site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 422, "body_invalid"),
+        (b"[]", 422, "body_invalid"),
+        (b"{", 422, "body_invalid"),
+        (b"\xff\xfe", 422, "body_invalid"),
+        (b"{}", 422, "location_id_invalid"),
+        (b'"' + b"x" * 20_000 + b'"', 413, "body_too_large"),
+        (b"[" * 10_000, 422, "body_invalid"),
+    ],
+)
+async def test_a_body_that_is_none(counter: Counter, body: bytes, status: int, code: str) -> None:
+    assert refused(await counter.client.post("/shop/setup", content=body, headers=ADMIN)) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({}, 401, "token_missing"),
+        ({"Authorization": "Basic eDp5"}, 401, "token_missing"),
+        ({"Authorization": "Bearer"}, 401, "token_missing"),
+        ({"Authorization": "Bearer guess"}, 403, "token_refused"),
+        (OPERATOR, 403, "token_refused"),
+    ],
+)
+async def test_only_the_admin_sets_up(counter: Counter, headers: dict[str, str], status: int, code: str) -> None:
+    assert refused(await counter.post(counter.body(), headers=headers)) == (status, code)
+    assert counter.office.site.asked == []
+
+
+@pytest.mark.parametrize("path", ["/shop/1/config", "/shop/setup/any"])
+async def test_strangers_read_nothing(counter: Counter, path: str) -> None:
+    assert refused(await counter.get(path, {})) == (401, "token_missing")
+    assert refused(await counter.get(path, {"Authorization": "Bearer guess"})) == (403, "token_refused")
+
+
+@pytest.mark.parametrize("location", ["7", "0", "x", "-1", "9" * 30, "%F0%9F%92%87"])
+async def test_a_shop_nobody_set_up(counter: Counter, location: str) -> None:
+    assert refused(await counter.get(f"/shop/{location}/config")) == (404, "location_unknown")
+
+
+async def test_a_job_nobody_began(counter: Counter) -> None:
+    assert refused(await counter.get("/shop/setup/nobody")) == (404, "job_unknown")
+
+
+def test_without_a_token_of_their_own_nobody_is_admin() -> None:
+    desk = ShopDesk("", "")
+    for papers in ("Bearer ", "Bearer x", None):
+        with pytest.raises(Exception, match="token"):
+            desk.check_write(papers)

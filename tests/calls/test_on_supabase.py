@@ -1,0 +1,37 @@
+"""Calls in a house whose shops and records are in a Supabase project, which may be away."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+from rig.project import Project
+
+from agent.emulators.scenario import parse_scenario
+from agent.events import CallEnded
+from agent.stores.supabase import SupabaseStore
+from tests.calls.conftest import brief, kept
+from tests.house import PLUMERIA, open_house
+
+CALL = {
+    "name": "asks and leaves word",
+    "to": PLUMERIA.phone_number,
+    "caller": "+12025550100",
+    "steps": [{"say": "How much is a balayage?"}, {"say": "Please take a message for Kim, I am running late."}],
+}
+
+
+async def test_a_call_is_answered_from_supabase_and_kept_there_in_spite_of_an_outage(supabase_project: Project):
+    supabase_project.empty()
+    url, key = supabase_project.url, supabase_project.gateway.secret_key
+    async with SupabaseStore.open(url, key) as store:
+        await store.store_knowledge("location_1", brief(PLUMERIA))
+        async with open_house(shops=(), supabase_url=url, supabase_secret_key=SecretStr(key)) as house:
+            # All of them befall the ledger, which writes from the first moment of a call.
+            supabase_project.gateway.faults += ["503", "lost answer", "html502", "hang"]
+            report = await house.call(parse_scenario(CALL))
+            record, turns = await kept(house, await house.event(CallEnded, 10, call_sid=report.call_sid))
+
+        assert supabase_project.gateway.faults == []
+        assert (record.caller, record.end_reason) == ("+12025550100", "caller_hung_up")
+        assert [turn.index for turn in turns] == [1, 2]
+        assert "180" in turns[0].spoken
+        assert len(await store.get_messages(1)) == 1
