@@ -70,6 +70,8 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     except Exception:  # the caller must not pay for our mistake: /voice/after takes over
         logger.exception("call {} failed", caller.call_sid)
     finally:
+        if line.malformed:
+            logger.warning("call {}: {} messages of its stream made no sense", caller.call_sid, line.malformed)
         services.switchboard.ended(caller.call_sid, reason)
         log.publish(
             CallEnded,

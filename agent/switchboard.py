@@ -49,9 +49,6 @@ class Switchboard:
         """Whether one more call can be answered well."""
         return not self.draining and len(self._lines) < self._max_calls
 
-    def is_live(self, call_sid: str) -> bool:
-        return call_sid in self._lines
-
     def ending_of(self, call_sid: str) -> EndReason | None:
         """How a call of this process ended or is ending; None while it goes on, or when it was never here."""
         live = self._lines.get(call_sid)

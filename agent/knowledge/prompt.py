@@ -88,11 +88,10 @@ def greeting_for(shop: Shop) -> str:
 
 
 def fixed_phrases(shop: Shop) -> dict[str, str]:
-    """Phrases rendered once and kept as audio, by key: apology, goodbye, one_moment, still_there."""
+    """Phrases rendered once and kept as audio, by key: apology, goodbye, still_there."""
     return {
         "apology": "I'm sorry, something went wrong on my side. One moment, please.",
         "goodbye": f"Thank you for calling {_line(shop.business_name)}. Goodbye!",
-        "one_moment": "One moment, please.",
         "still_there": "Are you still there?",
     }
 

@@ -23,7 +23,7 @@ from agent.knowledge.prompt import fixed_phrases, greeting_for
 from agent.model import Shop
 from agent.settings import Settings
 
-PhraseName = Literal["greeting", "goodbye", "still_there", "apology", "one_moment"]
+PhraseName = Literal["greeting", "goodbye", "still_there", "apology"]
 RENDERS_AT_ONCE = 4
 
 
@@ -122,7 +122,6 @@ def wording(shop: Shop) -> Mapping[PhraseName, str]:
         "goodbye": fixed["goodbye"],
         "still_there": fixed["still_there"],
         "apology": fixed["apology"],
-        "one_moment": fixed["one_moment"],
     }
 
 

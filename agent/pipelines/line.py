@@ -51,6 +51,8 @@ MARK_EVERY_MS = 200.0
 """How finely we know what was heard. Twilio answers every mark, so finer costs messages both ways."""
 CHUNK_MS = 200
 MAX_PAYLOAD = 64 * 1024
+NO_SOUND_OF_ITS_OWN = float("-inf")
+"""Where a frame without audio stands in the written audio: heard as soon as what came before it was."""
 GOODBYE_TIMEOUT_S = 10.0
 """How long a goodbye may take to be heard before the line is closed over it."""
 
@@ -276,7 +278,7 @@ class LineOutput(FastAPIWebsocketOutputTransport):
 
         def position() -> float | None:
             if context_id is None:
-                return 0.0
+                return NO_SOUND_OF_ITS_OWN
             start = self._started_at_ms.get(context_id)
             return None if start is None else start + (pts - zero) / 1e6
 

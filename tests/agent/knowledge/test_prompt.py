@@ -169,7 +169,7 @@ def test_every_greeting_says_an_assistant_answers(shop: Shop, own: str):
 def test_the_fixed_phrases_are_plain_words(shop: Shop):
     phrases = fixed_phrases(shop)
 
-    assert set(phrases) == {"apology", "goodbye", "one_moment", "still_there"}
+    assert set(phrases) == {"apology", "goodbye", "still_there"}
     assert all(text.isprintable() and text for text in phrases.values())
 
 
