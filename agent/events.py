@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from agent.model import LocationId, Message
+from agent.model import Booking, LocationId, Message, Visit
 
 
 class Event(BaseModel):
@@ -87,6 +87,72 @@ class MessageTaken(OfCall):
     message: Message
 
 
+class BookingHeld(OfCall):
+    """A slot waits for the caller's yes."""
+
+    type: Literal["booking.held"] = "booking.held"
+    booking: Booking
+
+
+class BookingMade(OfCall):
+    """An appointment is in the book."""
+
+    type: Literal["booking.made"] = "booking.made"
+    booking: Booking
+
+
+class BookingMoved(OfCall):
+    """An appointment has another time; `before` is the one it had."""
+
+    type: Literal["booking.moved"] = "booking.moved"
+    booking: Booking
+    before: Visit
+
+
+class BookingCancelled(OfCall):
+    """An appointment is cancelled."""
+
+    type: Literal["booking.cancelled"] = "booking.cancelled"
+    booking: Booking
+
+
+class QuestionUnanswered(OfCall):
+    """The caller asked what the shop's knowledge could not answer."""
+
+    type: Literal["question.unanswered"] = "question.unanswered"
+    turn: int
+    question: str
+
+
+class CallTransferred(OfCall):
+    """The caller is being put through to a person."""
+
+    type: Literal["call.transferred"] = "call.transferred"
+    to: str
+    reason: str
+
+
+class ClaimMismatched(OfCall):
+    """What was said in the call and what was done differ: both sides, for a person to look at."""
+
+    type: Literal["claim.mismatched"] = "claim.mismatched"
+    turn: int
+    kind: Literal["booking", "price"]
+    said: str
+    did: str
+
+
+Outcome = Literal["booked", "moved", "cancelled", "question", "message", "transferred", "abandoned"]
+
+
+class CallSummarised(OfCall):
+    """What became of the call, told once, before it ends."""
+
+    type: Literal["call.summarised"] = "call.summarised"
+    outcome: Outcome
+    summary: str
+
+
 class DigitPressed(OfCall):
     """The caller pressed a key (DTMF)."""
 
@@ -112,7 +178,7 @@ class VendorDegraded(OfCall):
     message: str
 
 
-EndReason = Literal["caller_hung_up", "agent_hung_up", "failed", "server_stopped"]
+EndReason = Literal["caller_hung_up", "agent_hung_up", "transferred", "failed", "server_stopped"]
 
 
 class CallEnded(OfCall):
@@ -157,6 +223,14 @@ _OneOfCall = (
     | TurnSpoken
     | ToolUsed
     | MessageTaken
+    | BookingHeld
+    | BookingMade
+    | BookingMoved
+    | BookingCancelled
+    | QuestionUnanswered
+    | CallTransferred
+    | ClaimMismatched
+    | CallSummarised
     | DigitPressed
     | StageTimed
     | VendorDegraded

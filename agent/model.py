@@ -61,6 +61,14 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
 
+class Processing(Model):
+    """A stretch inside a service in which it works by itself: the client stays, the stylist is free."""
+
+    after: Annotated[int, Field(gt=0, le=24 * 60)]
+    """Minutes from the start of the service."""
+    minutes: Annotated[int, Field(gt=0, le=24 * 60)]
+
+
 class Service(Model):
     """One line of the menu. No `price` means "ask": the receptionist must not invent one."""
 
@@ -75,14 +83,27 @@ class Service(Model):
     """Names of the professionals who do it; empty means anyone."""
     category: str = ""
     description: str = ""
+    processing: tuple[Processing, ...] = ()
+    """In order; colour develops and the stylist may see somebody else meanwhile."""
+    buffer_minutes: Annotated[int, Field(ge=0, le=240)] = 0
+    """Kept free after it, for cleaning up: the stylist is busy, the client is gone."""
+    add_on: bool = False
+    """Only together with another service."""
+    patch_test_hours: Annotated[int, Field(gt=0, le=24 * 14)] | None = None
+    """A new client needs a patch test this long before."""
+    consultation_first: bool = False
+    """A new client comes for a consultation before it can be booked."""
 
-
-class Professional(Model):
-    """Somebody who works at the shop."""
-
-    name: Name
-    role: str = ""
-    specialties: tuple[Name, ...] = ()
+    @model_validator(mode="after")
+    def _gaps_lie_inside(self) -> Service:
+        reached = 0
+        for gap in self.processing:
+            if self.minutes is None or gap.after <= reached or gap.after + gap.minutes >= self.minutes:
+                raise ValueError(
+                    f"{self.name}: processing {gap.after}+{gap.minutes} min does not lie inside it, in order"
+                )
+            reached = gap.after + gap.minutes
+        return self
 
 
 class OpenInterval(Model):
@@ -118,6 +139,53 @@ class OpeningHours(Model):
     def on(self, day: date) -> tuple[OpenInterval, ...]:
         """The intervals of a local calendar day; empty when closed."""
         return () if day in self.closures else self.week.get(WEEKDAYS[day.weekday()], ())
+
+
+class Away(Model):
+    """Whole days somebody is not there, first and last included."""
+
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Away:
+        if self.last < self.first:
+            raise ValueError(f"away until {self.last} before it began on {self.first}")
+        return self
+
+
+class Professional(Model):
+    """Somebody who works at the shop. Without times of their own, whenever the shop is open."""
+
+    name: Name
+    role: str = ""
+    specialties: tuple[Name, ...] = ()
+    hours: OpeningHours | None = None
+    """Their own week and single days off, within the shop's; None means the shop's."""
+    off: tuple[Weekday, ...] = ()
+    breaks: dict[Weekday, tuple[OpenInterval, ...]] = Field(default_factory=dict[Weekday, tuple[OpenInterval, ...]])
+    away: tuple[Away, ...] = ()
+
+
+class BookingRules(Model):
+    """How a shop takes appointments over the phone."""
+
+    by_phone: bool = True
+    """False: the receptionist takes messages and books nothing."""
+    notice_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 0
+    """How long before its start an appointment must be made."""
+    horizon_days: Annotated[int, Field(ge=1, le=730)] = 90
+    """How far ahead one may book; today counts as 0."""
+    slot_minutes: Annotated[int, Field(ge=5, le=120)] = 15
+    """Appointments begin at multiples of this from the full hour."""
+    hold_s: Annotated[int, Field(ge=30, le=3600)] = 180
+    """How long a slot waits for the caller's yes."""
+    cancel_notice_hours: Annotated[int, Field(ge=0, le=24 * 30)] | None = None
+    """Later than this before the start, cancelling or moving is late; None means never."""
+    late_text: str = ""
+    """What the shop says about late cancelling, in its own words."""
+    texts: bool = True
+    """Whether confirmations go out by SMS."""
 
 
 class Faq(Model):
@@ -157,6 +225,7 @@ class Shop(Model):
     professionals: tuple[Professional, ...] = ()
     faq: tuple[Faq, ...] = ()
     policies: tuple[Policy, ...] = ()
+    booking: BookingRules = BookingRules()
     version: Annotated[int, Field(ge=0)] = 0
     """Grows by one with each stored change; set by the store."""
 
@@ -260,6 +329,73 @@ class Turn(Model):
     interrupted: bool = False
     voice_to_voice_ms: float | None = None
     at: AwareDatetime
+
+
+BookingState = Literal["held", "booked", "cancelled"]
+
+
+class VisitPart(Model):
+    """One service of a visit, by one person. `ends` is when the client is done with it."""
+
+    service: Name
+    staff: str
+    """Empty in a shop that names nobody."""
+    starts: AwareDatetime
+    ends: AwareDatetime
+
+
+class BusyStretch(Model):
+    """A time in which somebody can see nobody else: a service without its processing gaps, buffers included."""
+
+    staff: str
+    starts: AwareDatetime
+    ends: AwareDatetime
+
+    @model_validator(mode="after")
+    def _in_order(self) -> BusyStretch:
+        if self.ends <= self.starts:
+            raise ValueError("a busy stretch ends after it starts")
+        return self
+
+
+class Visit(Model):
+    """What an appointment is made of. Several services follow one another; several people may do them."""
+
+    parts: Annotated[tuple[VisitPart, ...], Field(min_length=1)]
+    busy: Annotated[tuple[BusyStretch, ...], Field(min_length=1)]
+
+    @property
+    def starts(self) -> datetime:
+        """When the client is to come, UTC."""
+        return min(part.starts for part in self.parts)
+
+    @property
+    def ends(self) -> datetime:
+        """When the client leaves, UTC."""
+        return max(part.ends for part in self.parts)
+
+
+class Booking(Model):
+    """An appointment as the database holds it. A held one is nobody's yet: it waits for the caller's yes."""
+
+    booking_id: str
+    location_id: LocationId
+    state: BookingState
+    visit: Visit
+    customer_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    customer_phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] = ""
+    """E.164; empty for times the shop has blocked."""
+    notes: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
+    call_sid: str = ""
+    """The call that made or holds it; empty when the shop did."""
+    moves: str | None = None
+    """Of a held one: the booking that it is to replace once confirmed."""
+    expires_at: AwareDatetime | None = None
+    """Of a held one: from when it holds nothing."""
+    created_at: AwareDatetime
+    changed_at: AwareDatetime
+    revision: Annotated[int, Field(ge=1)] = 1
+    """Grows with each move; 1 as made."""
 
 
 class Message(Model):

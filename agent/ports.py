@@ -13,6 +13,7 @@ from typing import Protocol
 
 from agent.events import AnyEvent, EndReason
 from agent.model import (
+    Booking,
     CallRecord,
     Message,
     SalonInfo,
@@ -21,6 +22,7 @@ from agent.model import (
     Shop,
     ShopListing,
     Turn,
+    Visit,
 )
 
 Clock = Callable[[], datetime]
@@ -115,6 +117,79 @@ class CallStore(Protocol):
 
     async def get_messages(self, location_id: int, limit: int = 20) -> list[Message]:
         """Newest first."""
+        ...
+
+
+class BookingStore(Protocol):
+    """The appointment book. What it returns is what is committed; two visits never share somebody's time.
+
+    Every write carries `key`, made of (call_sid, tool_call_id): repeating a write with its key returns what the
+    first one made and changes nothing, also when its answer was lost. Writes of one location take turns under a lock
+    in the database; waiting for it is bounded, then Unavailable is raised and nothing is written.
+    """
+
+    async def hold(
+        self,
+        location_id: int,
+        visit: Visit,
+        *,
+        key: str,
+        call_sid: str,
+        now: datetime,
+        expires_at: datetime,
+        moves: str | None = None,
+    ) -> Booking:
+        """Keep the time of `visit` until `expires_at`, for the booking `moves` to move to, or for a new one.
+
+        Holds of this location that expired at `now` are released under the same lock. An earlier hold of the same
+        call gives way to this one. The time of the booking `moves` counts as free.
+        Raises Conflict slot_taken, NotFound booking_unknown (`moves` names none that is booked here).
+        """
+        ...
+
+    async def confirm(
+        self,
+        location_id: int,
+        booking_id: str,
+        *,
+        key: str,
+        call_sid: str,
+        now: datetime,
+        customer_name: str,
+        customer_phone: str,
+        notes: str = "",
+    ) -> Booking:
+        """Make a hold of this call an appointment. With `moves`, that booking takes the hold's visit and keeps its
+        id, name and phone, its revision grows by one, and the hold is gone; it is what is returned.
+
+        Raises Conflict hold_expired, NotFound booking_unknown (no hold of this call, or what it moves is gone).
+        """
+        ...
+
+    async def cancel(self, location_id: int, booking_id: str, *, key: str, now: datetime) -> Booking:
+        """Cancel an appointment, or let go of a hold; one that is cancelled already is returned as it is.
+
+        Raises NotFound booking_unknown.
+        """
+        ...
+
+    async def put_booking(self, booking: Booking) -> Booking:
+        """Store an appointment the shop made or blocked itself, under its own id; the same again changes nothing.
+
+        Raises Conflict slot_taken, Conflict booking_exists (the id is stored with other content).
+        """
+        ...
+
+    async def get_booking(self, location_id: int, booking_id: str) -> Booking | None: ...
+
+    async def bookings_between(
+        self, location_id: int, starts: datetime, ends: datetime, *, now: datetime
+    ) -> list[Booking]:
+        """What is booked, or held and not expired at `now`, and busy within [starts, ends); by start."""
+        ...
+
+    async def bookings_of(self, location_id: int, customer_phone: str, *, since: datetime) -> list[Booking]:
+        """Those booked under an E.164 number that end after `since`; by start. Never holds, never cancelled ones."""
         ...
 
 
