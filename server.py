@@ -17,11 +17,12 @@ from agent.call import Services
 from agent.errors import ChairsideError, SettingsError
 from agent.health import health_router
 from agent.knowledge.routes import setup_router
+from agent.ports import Clock
 from agent.settings import Settings, read_settings
 from agent.telephony.media_stream import media_router
 from agent.telephony.twilio import Signatures
 from agent.telephony.webhook import RequestRefused, refusal, voice_router
-from agent.wiring import check_store, open_services
+from agent.wiring import check_store, open_services, utc_now
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.relay import Relay
 
@@ -30,12 +31,12 @@ MAX_MESSAGE_BYTES = 64 * 1024
 """Twilio's media messages are some 300 bytes; whatever is larger than this is closed with 1009."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """The server as an ASGI application. Its lifespan raises SettingsError when keys are missing."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_services(settings) as services, _relay(services) as relay:
+        async with open_services(settings, clock=clock) as services, _relay(services) as relay:
             _open_doors(app, services, relay)
             yield
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from loguru import logger
 
+from agent.bookings.audit import audit
+from agent.bookings.desk import Desk
+from agent.conclusion import outcome_of, summary_of, unanswered
 from agent.errors import ChairsideError, NotFound
-from agent.events import CallAnswered, CallEnded, EndReason
+from agent.events import (
+    CallAnswered,
+    CallEnded,
+    CallEvent,
+    CallSummarised,
+    ClaimMismatched,
+    EndReason,
+    QuestionUnanswered,
+)
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.prompt import get_ai_context_for_location
@@ -33,6 +44,7 @@ class Services:
     clock: Clock
     knowledge: KnowledgeCache
     calls: CallStore
+    desk: Desk
     bus: EventBus
     telephone: Telephone
     speech: SpeechStack
@@ -73,6 +85,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
         if line.malformed:
             logger.warning("call {}: {} messages of its stream made no sense", caller.call_sid, line.malformed)
         services.switchboard.ended(caller.call_sid, reason)
+        _conclude(log, shop)
         log.publish(
             CallEnded,
             reason=reason,
@@ -80,6 +93,22 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             turns=receptionist.turns if receptionist else 0,
         )
     return reason
+
+
+def _conclude(log: CallLog, shop: Shop) -> None:
+    """Tell what became of the call, and what of it a person should look at. Never raises: the call is over."""
+    try:
+        _tell_outcome(log, shop, tuple(log.story))
+    except Exception:  # what went before stays told, and the end is told in any case
+        logger.exception("call {} could not be concluded", log.caller.call_sid)
+
+
+def _tell_outcome(log: CallLog, shop: Shop, story: tuple[CallEvent, ...]) -> None:
+    for mismatch in audit(story, shop):
+        log.publish(ClaimMismatched, **asdict(mismatch))
+    for turn, question in unanswered(story):
+        log.publish(QuestionUnanswered, turn=turn, question=question)
+    log.publish(CallSummarised, outcome=outcome_of(story), summary=summary_of(story, shop, now=log.clock()))
 
 
 def _shop_of(caller: Caller, services: Services) -> Shop:
@@ -115,8 +144,10 @@ def _receptionist(
         speech=services.speech,
         phrases=services.phrases,
         calls=services.calls,
+        desk=services.desk,
         settings=services.settings,
         hang_up=partial(_hang_up, log.caller, services),
+        put_through=partial(_put_through, log.caller, shop, services),
     )
 
 
@@ -126,3 +157,15 @@ async def _hang_up(caller: Caller, services: Services) -> None:
         await services.telephone.hang_up(caller.call_sid)
     except ChairsideError as why:
         logger.warning("hang-up of {} failed: {}", caller.call_sid, why)
+
+
+async def _put_through(caller: Caller, shop: Shop, services: Services) -> bool:
+    """Ring a person of the shop in place of us; False when the phone company does not."""
+    if shop.transfer_to is None:
+        return False
+    try:
+        await services.telephone.transfer(caller.call_sid, shop.transfer_to)
+    except ChairsideError as why:
+        logger.warning("transfer of {} failed: {}", caller.call_sid, why)
+        return False
+    return True

@@ -68,6 +68,9 @@ class TurnSpoken(OfCall):
     """End of the caller's voice to the first agent audio on the wire; None for the greeting."""
 
 
+ToolOutcome = Literal["ok", "refused", "failed"]
+
+
 class ToolUsed(OfCall):
     """The model called a tool and got its answer."""
 
@@ -76,7 +79,7 @@ class ToolUsed(OfCall):
     tool: str
     tool_call_id: str
     arguments: dict[str, object]
-    outcome: Literal["ok", "refused", "failed"]
+    outcome: ToolOutcome
     took_ms: float
 
 

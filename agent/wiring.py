@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from loguru import logger
 
+from agent.bookings.desk import Desk
 from agent.bus.local import LocalBus
 from agent.call import Services
 from agent.knowledge.cache import KnowledgeCache
@@ -76,6 +77,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             clock=clock,
             knowledge=knowledge,
             calls=store,
+            bookings=store,
+            desk=Desk(store, knowledge.shop, clock),
             bus=bus,
             telephone=TwilioTelephone(client),
             speech=speech,

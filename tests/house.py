@@ -30,8 +30,10 @@ from agent.events import AnyEvent, Event
 from agent.knowledge.registry import location_key
 from agent.knowledge.shop_file import read_shop_file
 from agent.model import Shop
+from agent.ports import Clock
 from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
+from agent.wiring import utc_now
 from server import create_app, uvicorn_config
 
 SAMPLES = Path(__file__).parents[1] / "scripts" / "samples"
@@ -216,7 +218,11 @@ def new_sid() -> str:
 
 @asynccontextmanager
 async def open_house(
-    *, latencies: Latencies = QUICK, shops: tuple[Shop, ...] = (PLUMERIA, COPPER_LANE), **overrides: Any
+    *,
+    latencies: Latencies = QUICK,
+    shops: tuple[Shop, ...] = (PLUMERIA, COPPER_LANE),
+    clock: Clock = utc_now,
+    **overrides: Any,
 ) -> AsyncGenerator[House]:
     """A house with its shops loaded and their greetings rendered; `overrides` are settings.
 
@@ -231,7 +237,7 @@ async def open_house(
         async with EmbeddedStore.open(settings.database_path) as store:
             for shop in shops:
                 await store.store_knowledge(location_key(shop.location_id), shop)
-        async with _serving(settings) as (url, services), stage.caller(url) as caller:
+        async with _serving(settings, clock) as (url, services), stage.caller(url) as caller:
             house = House(stage, settings, services, url, caller)
             async with house.listening():
                 yield house
@@ -241,8 +247,8 @@ async def open_house(
 
 
 @asynccontextmanager
-async def _serving(settings: Settings) -> AsyncGenerator[tuple[str, Services]]:
-    app = create_app(settings)
+async def _serving(settings: Settings, clock: Clock) -> AsyncGenerator[tuple[str, Services]]:
+    app = create_app(settings, clock=clock)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         async with serving(uvicorn_config(settings, app), listening):
             yield f"http://127.0.0.1:{listening.getsockname()[1]}", app.state.services

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agent.emulators.booking_mind import book
 from agent.emulators.notes import UNKNOWN, Notes, find_answer, read_notes
 from agent.emulators.vendor import Json, objects
 
@@ -44,25 +45,30 @@ class ToolCall(BaseModel):
 class Rule(BaseModel):
     """A scenario's own answer: the first rule that fits decides.
 
-    `when` fits the caller's last words, `after_tool` the name of the tool that has just answered.
-    A rule for a tool that is not on offer is passed over.
+    `when` fits the caller's last words, `after_tool` the name of the tool that has just answered; with both, both
+    must fit. A rule for a tool that is not on offer is passed over.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     when: str | None = None
     after_tool: str | None = None
+    from_caller: str = ""
+    """Only in calls whose instructions name this number."""
     say: str | None = None
+    """`{result}` stands for what the tool has just answered, word for word."""
     tool: ToolCall | None = None
+    tools: tuple[ToolCall, ...] = ()
+    """Several at once, in this order."""
     ttft_ms: float | None = Field(default=None, ge=0)
     status: int | None = Field(default=None, ge=400, le=599)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Rule:
-        if (self.when is None) == (self.after_tool is None):
-            raise ValueError("a rule has either `when` or `after_tool`")
-        if self.say is None and self.tool is None and self.status is None:
-            raise ValueError("a rule needs `say`, `tool` or `status`")
+        if self.when is None and self.after_tool is None:
+            raise ValueError("a rule has `when` or `after_tool`")
+        if self.say is None and not self.calls and self.status is None:
+            raise ValueError("a rule needs `say`, `tool`, `tools` or `status`")
         for pattern in (self.when, self.after_tool):
             try:
                 re.compile(pattern or "")
@@ -70,10 +76,15 @@ class Rule(BaseModel):
                 raise ValueError(f"{pattern!r} is not a regular expression: {why}") from why
         return self
 
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """What it calls."""
+        return (*((self.tool,) if self.tool else ()), *self.tools)
+
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model does next: speak, call tools, or fail with an HTTP status."""
+    """What the model does next: speak, call tools, both in this order, or fail with an HTTP status."""
 
     say: str | None = None
     tools: tuple[ToolCall, ...] = ()
@@ -102,13 +113,13 @@ def answer(body: Json, rules: Sequence[Rule] = ()) -> Reply:
     situation = read(body)
     for rule in rules:
         if _fits(rule, situation):
-            tools = (rule.tool,) if rule.tool else ()
-            return Reply(say=rule.say, tools=tools, ttft_ms=rule.ttft_ms, status=rule.status)
+            say = rule.say and rule.say.replace("{result}", situation.result)
+            return Reply(say=say, tools=rule.calls, ttft_ms=rule.ttft_ms, status=rule.status)
     if situation.tool:
         return Reply(say=_after_tool(situation))
     if situation.prompted:
         return Reply(say=_prompted(situation))
-    return _converse(situation)
+    return _converse(situation, body)
 
 
 def read(body: Json) -> Situation:
@@ -143,12 +154,15 @@ def text_of(message: Json) -> str:
 
 
 def _fits(rule: Rule, situation: Situation) -> bool:
-    if rule.tool is not None and rule.tool.name not in situation.offered:
+    if any(call.name not in situation.offered for call in rule.calls):
+        return False
+    if rule.from_caller not in situation.instructions:
         return False
     if rule.after_tool is not None:
-        return bool(situation.tool and re.search(rule.after_tool, situation.tool))
-    asked = not situation.tool and bool(situation.heard)
-    return asked and re.search(rule.when or "", situation.heard, re.I | re.S) is not None
+        fits = bool(situation.tool and re.search(rule.after_tool, situation.tool))
+    else:
+        fits = not situation.tool and bool(situation.heard)
+    return fits and re.search(rule.when or "", situation.heard, re.I | re.S) is not None
 
 
 def _after_tool(situation: Situation) -> str:
@@ -158,6 +172,8 @@ def _after_tool(situation: Situation) -> str:
         return "What would you like me to tell the people of the shop?"
     if situation.tool == "take_message":
         return "I have noted your message and will pass it on. Is there anything else?"
+    if situation.tool == "find_my_appointments":
+        return _first_sentence(situation.result) or "I have found it."
     if situation.tool == "end_call":
         return "Thank you for calling, goodbye."
     return f"Okay, that is done for you now. {_first_sentence(situation.result)}".strip()
@@ -181,11 +197,15 @@ def _prompted(situation: Situation) -> str:
     return "Hello, thank you for calling. How can I help you today?"
 
 
-def _converse(situation: Situation) -> Reply:
+def _converse(situation: Situation, body: Json) -> Reply:
     heard = situation.heard
     notes = read_notes(situation.instructions)
     if _EMERGENCY.search(heard):
         return Reply(say=_emergency(notes))
+    act = book(body, notes, situation.offered) if not _MESSAGE.search(heard) else None
+    if act is not None:
+        tools = (ToolCall(name=act.tool, arguments=act.arguments or {}),) if act.tool else ()
+        return Reply(say=act.say or None, tools=tools)
     if _MESSAGE.search(heard):
         return _take_message(situation)
     known = find_answer(notes, heard, situation.said_before[:-1])

@@ -218,10 +218,10 @@ def find_answer(notes: Notes, heard: str, before: Sequence[str] = ()) -> str | N
 
     `before` is the conversation so far, for "and how long does it take?".
     """
-    offer = _mentioned(notes.offers, heard)
+    offer = mentioned(notes.offers, heard)
     asks_of_offer = any(pattern.search(heard) for pattern in (_PRICE, _DURATION, _WHO))
     if offer is None and asks_of_offer and _refers_back(heard):
-        offer = next(filter(None, (_mentioned(notes.offers, said) for said in reversed(before))), None)
+        offer = next(filter(None, (mentioned(notes.offers, said) for said in reversed(before))), None)
     if offer is not None and asks_of_offer:
         return _about(offer, heard)
     asks_of_shop = _HOURS.search(heard) or _ADDRESS.search(heard)
@@ -243,7 +243,7 @@ def _alike(one: str, other: str) -> bool:
     return short == long or (len(short) >= 4 and long.startswith(short))
 
 
-def _mentioned(offers: Sequence[Offer], text: str) -> Offer | None:
+def mentioned(offers: Sequence[Offer], text: str) -> Offer | None:
     """The offer whose name the text holds most of; the longer name wins a tie."""
     said = set(stems(text))
     best: tuple[float, int, Offer] | None = None

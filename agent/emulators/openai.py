@@ -7,7 +7,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -31,6 +31,8 @@ class OpenAI(Vendor):
         self.latencies = latencies
         self.rules: list[Rule] = []
         """Scenario rules; the first that fits a request wins over the mind's own judgement."""
+        self.minds: list[Callable[[Json], Reply | None]] = []
+        """Asked before the rules, each with the whole request; None leaves it to the next."""
 
     @property
     def base_url(self) -> str:
@@ -57,7 +59,8 @@ class OpenAI(Vendor):
         if body is None or not isinstance(body.get("messages"), list):
             return self.refusal(400, request)
         self.requests.append(body)
-        reply = answer(body, self.rules)
+        own = (reply for mind in self.minds if (reply := mind(body)) is not None)
+        reply = next(own, None) or answer(body, self.rules)
         if reply.status is not None:
             return self.refusal(reply.status, request)
         ttft_ms = self.latencies.ttft_ms if reply.ttft_ms is None else reply.ttft_ms
@@ -115,7 +118,7 @@ class _Completion:
             _Call(f"call_{uuid.uuid4().hex[:24]}", tool, json.dumps(tool.arguments, separators=(",", ":")))
             for tool in reply.tools
         ]
-        self._words = _tokens(reply.say or "") if not self._calls else []
+        self._words = _tokens(reply.say or "")
         self._prompt_tokens = len(json.dumps(objects(body["messages"]))) // 4
 
     @property
@@ -132,7 +135,7 @@ class _Completion:
         message: Json = {"role": "assistant", "content": "".join(self._words), "refusal": None}
         if self._calls:
             function = [{"name": call.tool.name, "arguments": call.arguments} for call in self._calls]
-            message["content"] = None
+            message["content"] = "".join(self._words) or None
             message["tool_calls"] = [
                 {"id": call.id, "type": "function", "function": what}
                 for call, what in zip(self._calls, function, strict=True)
@@ -143,11 +146,11 @@ class _Completion:
     def chunks(self) -> Sequence[tuple[Json, bool]]:
         """Every chunk of the stream, each with whether it carries a token."""
         deltas: list[tuple[Json, bool]] = []
-        for index, call in enumerate(self._calls):
-            deltas += self._call_deltas(index, call)
-        if not self._calls:
+        if self._words or not self._calls:
             deltas.append(({"role": "assistant", "content": "", "refusal": None}, False))
             deltas += [({"content": word}, True) for word in self._words]
+        for index, call in enumerate(self._calls):
+            deltas += self._call_deltas(index, call, opens=not deltas)
         chunks = [(self._chunk(delta, None), counts) for delta, counts in deltas]
         chunks.append((self._chunk({}, self._finish), False))
         if self._usage_wanted:
@@ -155,10 +158,10 @@ class _Completion:
             chunks.append((usage, False))
         return chunks
 
-    def _call_deltas(self, index: int, call: _Call) -> list[tuple[Json, bool]]:
+    def _call_deltas(self, index: int, call: _Call, *, opens: bool) -> list[tuple[Json, bool]]:
         function = {"name": call.tool.name, "arguments": ""}
         opening: Json = {"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": function}]}
-        if index == 0:
+        if opens:
             opening = {"role": "assistant", "content": None, **opening, "refusal": None}
         rest = [
             ({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, True)

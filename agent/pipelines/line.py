@@ -78,7 +78,7 @@ class LineListener(Protocol):
 
     def digit_pressed(self, digit: str) -> None: ...
     def caller_gone(self) -> None: ...
-    def hanging_up(self) -> None: ...
+    def hanging_up(self, reason: str) -> None: ...
     def answer_began(self, voice_to_voice_ms: float) -> None: ...
 
 
@@ -307,7 +307,7 @@ class LineOutput(FastAPIWebsocketOutputTransport):
             await self._line.mark()
             if await self._line.playout.played(GOODBYE_TIMEOUT_S):
                 if self._line.listener is not None:
-                    self._line.listener.hanging_up()
+                    self._line.listener.hanging_up(frame.reason)
                 await self.push_frame(EndWorkerFrame(reason=frame.reason))
         await super().write_transport_frame(frame)
 

@@ -20,14 +20,16 @@ from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMes
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.workers.runner import WorkerRunner
 
+from agent.bookings.desk import Desk
 from agent.events import EndReason, VendorDegraded
 from agent.knowledge.prompt import AiContext, key_terms
 from agent.model import Shop
+from agent.pipelines.appointments import Appointments
 from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog, Tap
-from agent.pipelines.tools import TOOLS, ToolDesk
+from agent.pipelines.tools import TOOLS, TRANSFER, ToolDesk
 from agent.pipelines.turns import user_turns
 from agent.ports import CallStore
 from agent.settings import Settings
@@ -52,12 +54,15 @@ class Receptionist:
         speech: SpeechStack,
         phrases: Phrases,
         calls: CallStore,
+        desk: Desk,
         settings: Settings,
         hang_up: Callable[[], Coroutine[object, object, None]],
+        put_through: Callable[[], Coroutine[object, object, bool]],
     ) -> None:
         """`greeting_heard` gathers the greeting's words as they are heard; None when none is on the wire.
 
-        `hang_up` tells the phone company that we end the call.
+        `hang_up` tells the phone company that we end the call, `put_through` that a person of the shop is to be
+        rung; it returns whether the phone company does so.
         """
         self._shop = shop
         self._line = line
@@ -68,13 +73,17 @@ class Receptionist:
         self._tap = Tap(log, line, [] if greeting_heard is None else greeting_heard)
         self.ending: EndReason | None = None
         self._hang_up = hang_up
+        self._put_through = put_through
+        self._tools = ToolDesk(
+            shop, log, self._tap, calls, Appointments(desk, shop, log.caller, log.clock), self._words["goodbye"]
+        )
         self._silences = 0
         self._complaints: Counter[str] = Counter()
         self._greeting = {"role": "assistant", "content": self._words["greeting"]}
         # With none on the wire the pipeline speaks it, and tells of it as of any answer.
         self._greeting_told = greeting_heard is None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._worker = self._build(instructions, speech, calls)
+        self._worker = self._build(instructions, speech)
         line.listener = self
 
     @property
@@ -93,7 +102,8 @@ class Receptionist:
             limit.cancel()
             self._line.listener = None
             self._tell_greeting(interrupted=True)
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            # What a tool has begun is finished, and told, before the call is over.
+            await asyncio.gather(*self._tools.under_way, *self._tasks, return_exceptions=True)
         return self.ending or "failed"
 
     async def stop(self, reason: EndReason) -> None:
@@ -102,7 +112,7 @@ class Receptionist:
             self.ending = reason
             await self._worker.cancel(reason=reason)
 
-    def _build(self, instructions: AiContext, speech: SpeechStack, calls: CallStore) -> PipelineWorker:
+    def _build(self, instructions: AiContext, speech: SpeechStack) -> PipelineWorker:
         call = speech.for_call(
             instructions=instructions.stable,
             key_terms=key_terms(self._shop),
@@ -115,6 +125,7 @@ class Receptionist:
         transport = self._line.transport()
         self._tap.follow(user, assistant, call.tts)
         user.add_event_handler("on_user_turn_started", self._caller_spoke)
+        user.add_event_handler("on_user_turn_stopped", self._caller_stopped)
         user.add_event_handler("on_user_turn_idle", self._caller_is_silent)
         transport.add_event_handler("on_client_disconnected", self._socket_closed)
         worker = PipelineWorker(
@@ -134,7 +145,7 @@ class Receptionist:
             params=PipelineParams(
                 audio_in_sample_rate=SAMPLE_RATE, audio_out_sample_rate=SAMPLE_RATE, enable_metrics=True
             ),
-            app_resources=ToolDesk(self._shop, self._log, self._tap, calls, self._words["goodbye"]),
+            app_resources=self._tools,
             enable_rtvi=False,
             enable_turn_tracking=False,
             idle_timeout_secs=None,
@@ -179,6 +190,13 @@ class Receptionist:
         self._complaints["deepgram"] = 0
         self._tell_greeting(interrupted=True)
 
+    async def _caller_stopped(self, *_: object) -> None:
+        """What was done while the caller talked over it is told before anything else."""
+        owed = [words for words in self._tools.owed if words]
+        self._tools.owed.clear()
+        if owed:
+            self._queue(TTSSpeakFrame(" ".join(owed)))
+
     async def _caller_is_silent(self, *_: object) -> None:
         self._silences += 1
         if self._silences > CHECK_INS:
@@ -216,11 +234,18 @@ class Receptionist:
         self._line.playout.interrupt()  # nothing more will be heard: whoever waits for it may go
         self._spawn(self.stop("caller_hung_up"))
 
-    def hanging_up(self) -> None:
-        """The goodbye was heard: from here on it is we who end the call."""
-        if self.ending is None:
+    def hanging_up(self, reason: str) -> None:
+        """The last words were heard: from here on it is we who end the call, or a person who takes it over."""
+        if self.ending is None and reason == TRANSFER:
+            self.ending = "transferred"
+            self._spawn(self._transfer())
+        elif self.ending is None:
             self.ending = "agent_hung_up"
             self._spawn(self._hang_up())
+
+    async def _transfer(self) -> None:
+        if not await self._put_through():
+            self.ending = "failed"  # the closed stream leads to /voice/after, which rings the shop
 
     def digit_pressed(self, digit: str) -> None:
         self._tap.digit_pressed(digit)

@@ -51,6 +51,8 @@ class CallLog:
     def __init__(self, caller: Caller, bus: EventBus, clock: Clock) -> None:
         self.caller = caller
         self.clock = clock
+        self.story: list[CallEvent] = []
+        """What happened so far, without partial words and timings."""
         self._bus = bus
         self._seq = 0
 
@@ -64,7 +66,10 @@ class CallLog:
             "at": self.clock(),
         }
         event = kind.model_validate({**head, **facts})
-        self._bus.publish(cast(CallEvent, event))
+        told = cast(CallEvent, event)
+        if not isinstance(told, StageTimed) and not (isinstance(told, TurnHeard) and not told.final):
+            self.story.append(told)
+        self._bus.publish(told)
         return event
 
 

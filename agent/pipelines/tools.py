@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from loguru import logger
 from pipecat.adapters.llm.schemas.direct_function import (
@@ -20,23 +20,30 @@ from pipecat.frames.frames import FunctionCallResultProperties, TTSSpeakFrame
 from pipecat.services.llm_service import FunctionCallParams
 from pydantic import ValidationError
 
-from agent.errors import ChairsideError
-from agent.events import MessageTaken, ToolUsed
+from agent.errors import ChairsideError, StoreError
+from agent.events import CallTransferred, MessageTaken, ToolOutcome, ToolUsed
 from agent.model import Message, Shop
+from agent.pipelines.appointments import Appointments, Reply
 from agent.pipelines.line import HangUpFrame
 from agent.pipelines.tap import CallLog, Tap
 from agent.ports import CallStore
 
-Outcome = Literal["ok", "refused", "failed"]
+MAX_SERVICES = 6
+"""More in one visit is a matter for a person."""
+PUTTING_THROUGH = "One moment please, I'm putting you through to the salon."
+TRANSFER = "transfer"
+"""Reason of the HangUpFrame that rings a person instead of hanging up."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tool tells the model, and whether the model should go on speaking."""
+    """What a tool tells the model. `say` is spoken as it stands, without asking the model again."""
 
-    outcome: Outcome
+    outcome: ToolOutcome
     result: dict[str, object]
+    say: str = ""
     then_speak: bool = True
+    """Whether the model goes on speaking at once; it waits for the caller where something was spoken for it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,86 @@ class ToolDesk:
     log: CallLog
     tap: Tap
     calls: CallStore
+    appointments: Appointments
     goodbye: str
+    under_way: set[asyncio.Task[Answer]] = field(default_factory=set[asyncio.Task[Answer]])
+    """Work that goes on although the caller talks over it or has hung up."""
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """A model may call several tools at once; they are used one after the other, in its order."""
+    owed: list[str] = field(default_factory=list[str])
+    """What was done while the caller talked over it, and is to be told them next."""
+
+
+@tool_options(timeout_secs=8)
+async def check_availability(params: FunctionCallParams, services: list[str], when: str, staff: str = "") -> None:
+    """Say which times are free. It is spoken for you: add nothing. Use it when the caller asks what is free.
+
+    Args:
+        services: What they want done, each in the caller's own words. Empty for what was spoken of before.
+        when: The caller's own words for day and time, unchanged: "Thursday week, after four", "the 5th".
+        staff: Whom they want, if they said; "anyone" when they no longer mind.
+    """
+    await _use(params, lambda desk: _spoken(desk, desk.appointments.check(_listed(services), when, staff)))
+
+
+@tool_options(timeout_secs=8)
+async def hold_appointment(params: FunctionCallParams, services: list[str], when: str, staff: str = "") -> None:
+    """Keep a time while the caller decides, once they named what and when. It is read back for you: add nothing.
+
+    Nothing is booked by this. Hold again when they change their mind.
+
+    Args:
+        services: What they want done, each in the caller's own words. Empty for what was spoken of before.
+        when: The caller's own words for day and time, unchanged. "right after it" follows what is held already.
+        staff: Whom they want, if they said; "anyone" when they no longer mind.
+    """
+    key = _key(params)
+    await _use(params, lambda desk: _spoken(desk, desk.appointments.hold(_listed(services), when, staff, key=key)))
+
+
+@tool_options(timeout_secs=8)
+async def confirm_appointment(params: FunctionCallParams, name: str, phone: str = "") -> None:
+    """Book, or move, what is held, after the caller has said yes to it. The confirmation is spoken for you.
+
+    Args:
+        name: The caller's name, as they said or spelled it.
+        phone: A number to reach them on, only when theirs is withheld.
+    """
+    await _use(params, lambda desk: _confirm(desk, params, name, phone))
+
+
+@tool_options(timeout_secs=8)
+async def find_my_appointments(params: FunctionCallParams, name: str = "", detail: str = "") -> None:
+    """Look up the caller's own appointments. Ask for their name first. Nobody else's can be looked up.
+
+    Args:
+        name: The caller's name, as they said it.
+        detail: What they said of the appointment: its day or its service.
+    """
+    await _use(params, lambda desk: _spoken(desk, desk.appointments.find(name, detail)))
+
+
+@tool_options(timeout_secs=8)
+async def move_appointment(params: FunctionCallParams, which: str, when: str) -> None:
+    """Keep another time for one of the caller's appointments. It is read back for you; confirm_appointment moves it.
+
+    Args:
+        which: Which one, in the caller's own words: "the haircut on Friday".
+        when: The caller's own words for the new day and time: "same time next Friday".
+    """
+    key = _key(params)
+    await _use(params, lambda desk: _spoken(desk, desk.appointments.move(which, when, key=key)))
+
+
+@tool_options(timeout_secs=8)
+async def cancel_appointment(params: FunctionCallParams, which: str) -> None:
+    """Cancel one of the caller's appointments. The first call asks them whether to; after their yes, call it again.
+
+    Args:
+        which: Which one, in the caller's own words.
+    """
+    key = _key(params)
+    await _use(params, lambda desk: _spoken(desk, desk.appointments.cancel(which, key=key)))
 
 
 @tool_options(timeout_secs=8)
@@ -65,6 +151,18 @@ async def take_message(
 
 
 @tool_options(timeout_secs=8)
+async def transfer_to_person(params: FunctionCallParams, reason: str) -> None:
+    """Put the caller through to a person of the shop: when they ask for one, or you cannot help them.
+
+    That they are being put through is said for you: add nothing.
+
+    Args:
+        reason: Why, in a few words.
+    """
+    await _use(params, lambda desk: _transfer(desk, params, reason))
+
+
+@tool_options(timeout_secs=8)
 async def end_call(params: FunctionCallParams) -> None:
     """Hang up, once the caller has said goodbye or wants nothing more.
 
@@ -73,28 +171,81 @@ async def end_call(params: FunctionCallParams) -> None:
     await _use(params, lambda desk: _end_call(desk, params))
 
 
-TOOLS: tuple[DirectFunction, ...] = (take_message, end_call)
+TOOLS: tuple[DirectFunction, ...] = (
+    check_availability,
+    hold_appointment,
+    confirm_appointment,
+    find_my_appointments,
+    move_appointment,
+    cancel_appointment,
+    take_message,
+    transfer_to_person,
+    end_call,
+)
+
+
+async def _spoken(desk: ToolDesk, work: Awaitable[Reply]) -> Answer:
+    """What the appointment book answers, told to the log and to the caller."""
+    reply = await work
+    for kind, facts in reply.events:
+        desk.log.publish(kind, **facts)
+    result = {**reply.facts, "say" if not reply.spoken else "said_to_caller": reply.say}
+    return Answer(reply.outcome, result, say=reply.say if reply.spoken else "", then_speak=not reply.spoken)
+
+
+async def _confirm(desk: ToolDesk, params: FunctionCallParams, name: str, phone: str) -> Answer:
+    try:
+        return await _spoken(desk, desk.appointments.confirm(name, phone, key=_key(params)))
+    except StoreError as why:
+        logger.error("a booking could not be stored: {}", why)
+        return await _call_back(desk, params, name)
+
+
+async def _call_back(desk: ToolDesk, params: FunctionCallParams, name: str) -> Answer:
+    """The book cannot be reached: be honest, and leave a request that somebody rings back."""
+    wish = desk.appointments.wish()
+    stored = await _store_message(desk, params, f"Please call back to book: {wish}", name, "")
+    say = "I'm sorry, I cannot reach the appointment book just now, so nothing is booked yet."
+    if stored:
+        say += " I have left a note for the shop to call you back about it."
+    return Answer("failed", {"booked": False, "call_back_requested": stored}, say=say, then_speak=False)
+
+
+async def _transfer(desk: ToolDesk, params: FunctionCallParams, reason: str) -> Answer:
+    if desk.shop.transfer_to is None:
+        say = "Nobody can be put through here. Offer to take a message instead."
+        return Answer("refused", {"transferred": False, "say": say})
+    await params.llm.push_frame(TTSSpeakFrame(PUTTING_THROUGH))
+    await params.llm.push_frame(HangUpFrame(reason=TRANSFER))
+    desk.log.publish(CallTransferred, to=desk.shop.transfer_to, reason=" ".join(reason.split())[:200] or "asked for")
+    return Answer("ok", {"transferred": True}, then_speak=False)
 
 
 async def _take_message(
     desk: ToolDesk, params: FunctionCallParams, message: str, caller_name: str, callback_number: str
 ) -> Answer:
+    if not await _store_message(desk, params, message, caller_name, callback_number):
+        return Answer("refused", {"stored": False, "say": "Ask what the message is, in a sentence or two."})
+    return Answer("ok", {"stored": True, "say": "The message is noted; somebody will call back."})
+
+
+async def _store_message(desk: ToolDesk, params: FunctionCallParams, text: str, name: str, number: str) -> bool:
+    """Whether there was something to store; then it is stored durably. Raises StoreError."""
     try:
-        stored = Message(
+        message = Message(
             call_sid=desk.log.caller.call_sid,
             location_id=desk.shop.location_id,
             tool_call_id=params.tool_call_id,
-            caller_name=caller_name,
-            callback_number=callback_number or desk.log.caller.caller,
-            text=message,
+            caller_name=name,
+            callback_number=number or desk.log.caller.caller,
+            text=text,
             at=desk.log.clock(),
         )
     except ValidationError:
-        return Answer("refused", {"stored": False, "say": "Ask what the message is, in a sentence or two."})
-    # A caller who hangs up or talks on must not undo a message that is being stored.
-    await asyncio.shield(desk.calls.take_message(stored))
-    desk.log.publish(MessageTaken, message=stored)
-    return Answer("ok", {"stored": True, "say": "The message is noted; somebody will call back."})
+        return False
+    await desk.calls.take_message(message)
+    desk.log.publish(MessageTaken, message=message)
+    return True
 
 
 async def _end_call(desk: ToolDesk, params: FunctionCallParams) -> Answer:
@@ -104,12 +255,33 @@ async def _end_call(desk: ToolDesk, params: FunctionCallParams) -> Answer:
 
 
 async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]]) -> None:
-    """Run a tool, tell the log, answer the model. Whatever goes wrong is an answer too."""
+    """Run a tool to its end, answer the model, speak what is to be spoken. Whatever goes wrong is an answer too.
+
+    A caller who talks over a tool or hangs up cancels the waiting, never the work: what was begun is finished, and
+    told with the next answer.
+    """
     desk = cast(ToolDesk, params.app_resources)
+    desk.appointments.listen(_heard(params))
+    running = asyncio.ensure_future(_answer(desk, params, work))
+    desk.under_way.add(running)
+    running.add_done_callback(desk.under_way.discard)
+    try:
+        answer = await asyncio.shield(running)
+    except asyncio.CancelledError:
+        running.add_done_callback(lambda done: desk.owed.append(done.result().say))
+        raise
+    await params.result_callback(answer.result, properties=FunctionCallResultProperties(run_llm=answer.then_speak))
+    if answer.say:
+        await params.llm.push_frame(TTSSpeakFrame(answer.say))
+
+
+async def _answer(desk: ToolDesk, params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]]) -> Answer:
+    """The tool's answer, told to the log. Never raises."""
     began = asyncio.get_running_loop().time()
     turn = desk.tap.turn
     try:
-        answer = await work(desk)
+        async with desk.turns:
+            answer = await work(desk)
     except ChairsideError as why:
         logger.warning("tool {} failed: {}", params.function_name, why)
         answer = _failed(why.code)
@@ -125,7 +297,31 @@ async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[
         outcome=answer.outcome,
         took_ms=round((asyncio.get_running_loop().time() - began) * 1000, 1),
     )
-    await params.result_callback(answer.result, properties=FunctionCallResultProperties(run_llm=answer.then_speak))
+    return answer
+
+
+def _heard(params: FunctionCallParams) -> list[str]:
+    """The caller's turns so far, as the model was told them."""
+    turns: list[str] = []
+    for message in cast("list[dict[str, Any]]", params.context.get_messages()):
+        content = message.get("content")
+        if message.get("role") == "user" and isinstance(content, str):
+            turns.append(content)
+    return turns
+
+
+def _key(params: FunctionCallParams) -> str:
+    """Names one call of a tool, so that repeating it changes nothing."""
+    desk = cast(ToolDesk, params.app_resources)
+    return f"{desk.log.caller.call_sid}:{params.tool_call_id}"
+
+
+def _listed(services: object) -> list[str]:
+    """Models send a single word where a list was asked for, or something else entirely."""
+    if isinstance(services, str):
+        return [services] if services.strip() else []
+    items = cast("list[object]", services) if isinstance(services, list) else []
+    return [item for item in items if isinstance(item, str) and item.strip()][:MAX_SERVICES]
 
 
 def _failed(code: str) -> Answer:
