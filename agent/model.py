@@ -233,6 +233,11 @@ class Shop(Model):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
+    @property
+    def country(self) -> str:
+        """ISO 3166 of its own number ("US"), by which dates and numbers are read; empty when that tells none."""
+        return phonenumbers.region_code_for_number(phonenumbers.parse(self.phone_number)) or ""
+
     @model_validator(mode="after")
     def _staff_are_known(self) -> Shop:
         known = {person.name for person in self.professionals}

@@ -8,9 +8,9 @@ to speak and what could be had instead. Only a store that fails raises, with Sto
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
-from agent.bookings.calendar import check, first_free, nearest
+from agent.bookings.calendar import NEAREST_DAYS, check, first_free, nearest, to_load
 from agent.bookings.dates import When
 from agent.bookings.rules import Reason, Wanted, refusal
 from agent.errors import Conflict, NotFound
@@ -19,8 +19,8 @@ from agent.ports import BookingStore, Clock
 
 ALTERNATIVES = 3
 """As many times as a caller can keep in mind."""
-LONGEST_STAY = timedelta(days=2)
-"""How far from a day something may begin or end that reaches into it."""
+MANY = 200
+"""More times than a day has."""
 
 
 class Offer(Model):
@@ -71,18 +71,23 @@ class Desk:
             if isinstance(found, Visit):
                 return Offer(visits=(found,), exact=True)
             return await self._instead(shop, wanted, found, at, ignoring)
-        first, last = (_midnight(day, shop) for day in (when.first, when.last))
+        first = datetime.combine(when.first, when.after or time(0), shop.zone)
+        last = datetime.combine(when.last, time(12), shop.zone)
         busy = await self._busy(shop, first, last, ignoring)
-        between = (when.after, when.before)
         visits = first_free(
-            shop, wanted, busy=busy, now=now, since=when.first, until=when.last, limit=ALTERNATIVES, between=between
+            shop,
+            wanted,
+            busy=busy,
+            now=now,
+            since=when.first,
+            until=when.last,
+            limit=ALTERNATIVES if when.earliest or when.first != when.last else MANY,
+            between=(when.after, when.before),
         )
         if visits:
-            return Offer(visits=visits, exact=False)
-        asked = when.after or when.before or time(12)
-        probe = datetime.combine(when.first, asked, shop.zone)
-        found = check(shop, wanted, probe, busy=busy, now=now)
-        return await self._instead(shop, wanted, found, probe, ignoring)
+            return Offer(visits=_spread(visits), exact=False)
+        probe = datetime.combine(when.first, when.after or when.before or time(12), shop.zone)
+        return await self._instead(shop, wanted, check(shop, wanted, probe, busy=busy, now=now), probe, ignoring)
 
     async def hold(
         self, location_id: int, wanted: Wanted, at: datetime, *, key: str, call_sid: str, moves: str | None = None
@@ -92,7 +97,7 @@ class Desk:
         no = refusal(shop, wanted, now=now)
         if no is not None:
             return _declined(no)
-        mine = await self._own(location_id, call_sid, moves, at)
+        mine = await self._own(shop, call_sid, moves, at)
         visit = check(shop, wanted, at, busy=await self._busy(shop, at, at, *mine), now=now)
         if isinstance(visit, Reason):
             return await self._instead(shop, wanted, visit, at, *mine)
@@ -165,26 +170,27 @@ class Desk:
         hours = self.shop(booking.location_id).booking.cancel_notice_hours
         return hours is not None and booking.visit.starts - self._clock() < timedelta(hours=hours)
 
-    async def _own(self, location_id: int, call_sid: str, moves: str | None, at: datetime) -> list[str]:
+    async def _own(self, shop: Shop, call_sid: str, moves: str | None, at: datetime) -> list[str]:
         """The ids whose time is free for this call: its own earlier hold, and the booking it moves."""
-        around = await self._store.bookings_between(
-            location_id, at - LONGEST_STAY, at + LONGEST_STAY, now=self._clock()
-        )
-        own = [booking.booking_id for booking in around if booking.state == "held" and booking.call_sid == call_sid]
-        return own + ([moves] if moves else [])
+        around = await self._around(shop, at, at)
+        same = [b.booking_id for b in around if b.state == "held" and b.call_sid == call_sid and b.moves == moves]
+        return same + ([moves] if moves else [])
 
     async def _busy(self, shop: Shop, first: datetime, last: datetime, *ignoring: str | None) -> list[BusyStretch]:
-        booked = await self._store.bookings_between(
-            shop.location_id, first - LONGEST_STAY, last + LONGEST_STAY, now=self._clock()
-        )
+        booked = await self._around(shop, first, last)
         return [stretch for booking in booked if booking.booking_id not in ignoring for stretch in booking.visit.busy]
+
+    async def _around(self, shop: Shop, first: datetime, last: datetime) -> list[Booking]:
+        """The book of the local days from `first` to `last`."""
+        since, until = to_load(shop, local(first, shop).date(), local(last, shop).date())
+        return await self._store.bookings_between(shop.location_id, since, until, now=self._clock())
 
     async def _instead(
         self, shop: Shop, wanted: Wanted, found: Visit | Reason, at: datetime, *ignoring: str | None
     ) -> Declined:
         """Why not then, and the nearest times that are free."""
-        horizon = at + timedelta(days=14)
-        busy = await self._busy(shop, max(at, self._clock()), horizon, *ignoring)
+        since = max(at, self._clock())
+        busy = await self._busy(shop, since, since + timedelta(days=NEAREST_DAYS), *ignoring)
         others = nearest(shop, wanted, at, busy=busy, now=self._clock(), limit=ALTERNATIVES)
         if isinstance(found, Reason):
             return _declined(found, others)
@@ -219,14 +225,12 @@ def wanted_of(visit: Visit, shop: Shop) -> Wanted | None:
     return Wanted(services=tuple(services), staff=tuple(part.staff or None for part in visit.parts))
 
 
-def start_of(visit: Visit, shop: Shop) -> datetime:
-    """When the client is to come, in the shop's own time."""
-    return local(visit.starts, shop)
-
-
 def _declined(reason: Reason, alternatives: Sequence[Visit] = ()) -> Declined:
     return Declined(reason=reason, code=reason.code, say=reason.say, alternatives=tuple(alternatives))
 
 
-def _midnight(day: date, shop: Shop) -> datetime:
-    return datetime.combine(day, time(0), shop.zone)
+def _spread(visits: Sequence[Visit]) -> tuple[Visit, ...]:
+    """As many as a caller can keep in mind, from the whole of what is free: the first, the last, one between."""
+    if len(visits) <= ALTERNATIVES:
+        return tuple(visits)
+    return tuple(visits[round(at * (len(visits) - 1) / (ALTERNATIVES - 1))] for at in range(ALTERNATIVES))

@@ -122,4 +122,4 @@ def either(words: list[str]) -> str:
 
 
 def _day(day: date, shop: Shop, now: datetime) -> str:
-    return spoken_day(day, today=local(now, shop).date(), zone=shop.timezone)
+    return spoken_day(day, today=local(now, shop).date(), country=shop.country)

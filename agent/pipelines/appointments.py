@@ -13,16 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import phonenumbers
-
 from agent.bookings import wordings
+from agent.bookings.capture import phone_from_words
 from agent.bookings.consent import consents
 from agent.bookings.dates import DateQuestion, When, resolve
 from agent.bookings.desk import Declined, Desk, Offer, wanted_of
 from agent.bookings.identity import is_said, is_same_person
 from agent.bookings.rules import Wanted
 from agent.events import BookingCancelled, BookingHeld, BookingMade, BookingMoved, OfCall, ToolOutcome
-from agent.knowledge.menu import find_professional, find_services
+from agent.knowledge.finding import find_professional, find_services
 from agent.knowledge.prompt import is_withheld
 from agent.model import Booking, Caller, Service, Shop, Visit, local, to_e164
 from agent.ports import Clock
@@ -68,7 +67,6 @@ class Appointments:
         self._clock = clock
         self._call_sid = caller.call_sid
         self._phone = "" if is_withheld(caller.caller) else to_e164(caller.caller)
-        self._country = phonenumbers.region_code_for_number(phonenumbers.parse(shop.phone_number)) or ""
         self._heard: list[str] = []
         self._when: When | None = None
         self._wanted: Wanted | None = None
@@ -252,13 +250,9 @@ class Appointments:
         """The number to book under: the line's, or one the caller gave when theirs is withheld."""
         if self._phone or not phone:
             return self._phone
-        try:
-            parsed = phonenumbers.parse(phone, self._country)
-        except phonenumbers.NumberParseException:
-            return ""
-        said = "".join(re.findall(r"\d", " ".join(self._heard)))
-        good = phonenumbers.is_valid_number(parsed) and str(parsed.national_number)[-6:] in said
-        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if good else ""
+        given = phone_from_words(phone, self._shop.country)
+        said = {phone_from_words(words, self._shop.country) for words in self._heard}
+        return given if given is not None and given in said else ""
 
     def _is_theirs(self, booking: Booking, name: str, detail: str) -> bool:
         """Number of the line plus name, or number plus one detail, each said by the caller in this call."""
@@ -270,11 +264,11 @@ class Appointments:
 
     def _is_meant(self, booking: Booking, words: str) -> bool:
         """Whether words name a booking: by its day, by its service, or by both where both are named."""
-        day = resolve(words, now=self._clock(), zone=self._shop.zone, hours=self._shop.hours, country=self._country)
+        day = resolve(words, now=self._clock(), zone=self._shop.zone, hours=self._shop.hours, country=self._shop.country)
         start = local(booking.visit.starts, self._shop)
         on_day = isinstance(day, When) and day.first == day.last == start.date()
         found = find_services(self._shop, words)
-        names = {service.name for service in found.services}
+        names = {service.name for service in found.matches}
         by_service = any(part.service in names for part in booking.visit.parts)
         return on_day or (by_service and not isinstance(day, When))
 
@@ -303,9 +297,9 @@ class Appointments:
             if found.kind == "none":
                 return Reply("refused", f"I cannot find {_quoted(said)} on our menu. What would you like to have done?")
             if found.kind == "several":
-                names = wordings.either([service.name for service in found.services[:4]])
+                names = wordings.either([service.name for service in found.matches[:4]])
                 return Reply("refused", f"Would that be {names}?", {"candidates": names})
-            chosen.append(found.services[0])
+            chosen.append(found.matches[0])
         if not chosen:
             return Reply("refused", "What would you like to have done?")
         return tuple(chosen)
@@ -316,12 +310,13 @@ class Appointments:
         if not said.strip():
             same = self._wanted is not None and self._wanted.services == tuple(services)
             return self._wanted.staff if same and self._wanted else (None,) * len(services)
-        found = find_professional(shop, said[:MAX_WORDS])
-        if found is None:
-            team = wordings.either([person.name for person in shop.professionals][:8])
-            who = f"Our team is {team}. " if team else ""
-            return Reply("refused", f"I do not know anybody called {_quoted(said)} here. {who}Whom would you like?")
-        return (found.name,) * len(services)
+        found = find_professional(shop, said)
+        if found.kind == "exact":
+            return (found.matches[0].name,) * len(services)
+        if found.kind == "several":
+            return Reply("refused", f"Would that be {wordings.either([person.name for person in found.matches[:4]])}?")
+        team = f"Our team is {wordings.either(list(found.near))}. " if found.near else ""
+        return Reply("refused", f"I do not know anybody called {_quoted(said)} here. {team}Whom would you like?")
 
     def _moment(self, words: str) -> When | Reply:
         """What the caller means, in the light of what was spoken of before."""
@@ -334,7 +329,7 @@ class Appointments:
             zone=self._shop.zone,
             hours=self._shop.hours,
             before=self._when,
-            country=self._country,
+            country=self._shop.country,
         )
         if isinstance(found, DateQuestion):
             return Reply("refused", found.say, {"question": found.code})

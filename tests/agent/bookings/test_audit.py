@@ -97,7 +97,11 @@ def test_what_was_done_may_be_said(deed: CallEvent, words: str):
 
 @pytest.mark.parametrize(
     "words",
-    ["You're booked for Saturday at 5:45 PM.", "You're booked for Friday at 3 PM.", "You're booked on Friday at 5:45 AM."],
+    [
+        "You're booked for Saturday at 5:45 PM.",
+        "You're booked for Friday at 3 PM.",
+        "You're booked on Friday at 5:45 AM.",
+    ],
 )
 def test_another_day_or_time_than_the_row_says_is_found(words: str):
     (found,) = audit([MADE, _said(words)], SHOP)
