@@ -1,15 +1,15 @@
-"""The house as scripts open it: the server, both sample shops, every vendor emulated. Close nothing by hand."""
+"""The house as scripts open it: the server, its sample shops, every vendor emulated. Close nothing by hand."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -53,16 +53,25 @@ class Backstage:
 
 @asynccontextmanager
 async def open_house(
-    scenarios: Sequence[Scenario], *, database_path: Path | None = None
+    scenarios: Sequence[Scenario],
+    *,
+    database_path: Path | None = None,
+    furnish: Callable[[Settings], Awaitable[None]] | None = None,
+    **overrides: Any,
 ) -> AsyncGenerator[tuple[Theatre, Backstage]]:
-    """A running server with the sample shops. Raises VoiceUnavailable, TheatreError, ChairsideError."""
+    """A running server, with the sample shops from their files unless `furnish` fills the store otherwise.
+
+    `overrides` are settings. Raises VoiceUnavailable, TheatreError, ChairsideError.
+    """
     apps: list[FastAPI] = []
 
     def build(settings: Settings) -> uvicorn.Config:
         apps.append(create_app(settings))
         return uvicorn_config(settings, apps[0])
 
-    async with open_theatre(build, furnish=load_samples, scenarios=scenarios, database_path=database_path) as theatre:
+    async with open_theatre(
+        build, furnish=furnish or load_samples, scenarios=scenarios, database_path=database_path, **overrides
+    ) as theatre:
         services = cast(Services, apps[0].state.services)
         async with _backstage(services) as backstage:
             yield theatre, backstage
