@@ -3,8 +3,9 @@
     python scripts/demo.py [--calls N] [--exit] [--json [FILE]] [--keep] [--scenes DIR]
 
 Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine; the server between them is the real one. It
-reads the shops from two sample websites (scripts/samples), as `POST /shop/setup` asks it to. The transcript is what an operator receives from `WS /ops`. Without --exit callers ring again now and then, until
-Ctrl-C. Exit codes: 0 done, 1 a call went wrong, 2 what was given is wrong.
+reads the shops from two sample websites (scripts/samples), as `POST /shop/setup` asks it to. The transcript is what
+an operator receives from `WS /ops`. Without --exit callers ring again now and then, until Ctrl-C. Exit codes: 0 done,
+1 a set-up or a call went wrong, 2 what was given is wrong.
 """
 
 from __future__ import annotations
@@ -144,6 +145,7 @@ class Demo:
             console.print(SETTING_UP, soft_wrap=True)
             self.shops = await set_up_all(theatre, urls)
             tell_shops(console, self.shops)
+            await backstage.greetings_ready(len(SHOPS))
             self._announce(theatre, backstage)
             token = theatre.settings.operator_token.get_secret_value()
             try:

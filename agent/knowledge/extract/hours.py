@@ -269,11 +269,16 @@ def read_closures(documents: Sequence[Document]) -> tuple[Fact[date], ...]:
         for line in document.lines:
             if line.level:
                 heading = line.text
-            elif _HOLIDAY.search(heading) and len(line.text) < 120 and not line.hidden:
+            elif _HOLIDAY.search(heading) and len(line.text) < 120 and not line.hidden and not _is_news(line.text):
                 for day in _closed_days(line.text, document.language):
                     fact = Fact[date](value=day, source_url=document.url, quote=document.quote(line), confidence=0.85)
                     found.setdefault(day, fact)
     return tuple(found[day] for day in sorted(found))
+
+
+def _is_news(text: str) -> bool:
+    """A sentence that does not itself speak of closing ("May 4, 2020 - We are open!")."""
+    return text.endswith((".", "!", "?")) and not (_CLOSED.search(text) or _HOLIDAY.search(text))
 
 
 def _closed_days(text: str, language: str) -> list[date]:
@@ -281,4 +286,3 @@ def _closed_days(text: str, language: str) -> list[date]:
     if len(days) == 2 and timedelta(0) <= days[1] - days[0] <= timedelta(days=MAX_CLOSURE):
         return [days[0] + timedelta(days=n) for n in range((days[1] - days[0]).days + 1)]
     return days
-

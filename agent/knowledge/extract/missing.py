@@ -53,7 +53,7 @@ def _is_answered(question: OpenQuestion, shop: Shop) -> bool:
     match question.code:
         case "who_does_what":
             busy = {name for service in shop.services for name in service.staff}
-            return all(person.name in busy for person in shop.professionals)
+            return all(name in busy for name in question.about)
         case "staff":
             return bool(shop.professionals)
         case "hours":

@@ -47,9 +47,10 @@ _NO_NAME = words.whole(
     r"|get|touch|touch|news(?:letter)?|approach|philosophy|values?|vision|quality|training"
 )
 _SPECIALTIES = re.compile(
-    r"(?:(?:her|his|their|our)\s+)?(?:special(?:ty|ties|ity|ities)|speciali[sz](?:es|ing)\s+in|known\s+for"
-    r"|schwerpunkte?|spezialgebiete?|spezialisiert\s+auf|spécialités?|spécialisée?\s+en|especialidad(?:es)?"
-    r"|especializad[oa]\s+en|специализация|得意(?:な?メニュー|分野)?)\s*(?:[:：–—-]\s*|\s)(?P<listed>.+)",
+    r"(?:(?:(?:her|his|their|our)\s+)?(?:special(?:ty|ties|ity|ities)|schwerpunkte?|spezialgebiete?|spécialités?"
+    r"|especialidad(?:es)?|специализация|得意(?:な?メニュー|分野)?)\s*[:：–—-]"
+    r"|(?:speciali[sz](?:es|ing)\s+in|known\s+for|spezialisiert\s+auf|spécialisée?\s+en|especializad[oa]\s+en)\s*:?)"
+    r"\s*(?P<listed>.+)",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(r"\s*[,;·•|/、・]\s*(?:(?:and|und|et|y|и)\s+)?|\s+(?:and|&|und|et|y|и)\s+", re.IGNORECASE)
