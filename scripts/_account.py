@@ -53,10 +53,34 @@ class CallAccount(Account):
     error: str | None
 
 
+class ShopAccount(Account):
+    """What a website and its owner's words made of a shop."""
+
+    location_id: int
+    business_name: str
+    website_url: str
+    pages_read: int
+    services: int
+    professionals: int
+    open_days: int
+    faq: int
+    questions: tuple[str, ...]
+    """What is still to be asked of its owner."""
+    outcome: str
+    version: int
+    """Of the shop as it is stored."""
+
+
 class Book(Account):
     """What `--json` writes."""
 
     calls: tuple[CallAccount, ...]
+
+
+class DemoBook(Book):
+    """The demo's: the shops that were set up, too."""
+
+    shops: tuple[ShopAccount, ...]
 
 
 async def read_back(path: Path, location_id: int, call_sid: str) -> tuple[CallRecord | None, int]:
@@ -139,9 +163,9 @@ def tell(console: Console, calls: Sequence[CallAccount]) -> None:
     console.print(table)
 
 
-def write(calls: Sequence[CallAccount], target: str) -> None:
-    """The book of these calls into a file, or on standard output for `-`. Raises OSError."""
-    text = Book.model_construct(calls=tuple(calls)).model_dump_json(indent=2, serialize_as_any=True)
+def write(book: Book, target: str) -> None:
+    """The book into a file, or on standard output for `-`. Raises OSError."""
+    text = book.model_dump_json(indent=2, serialize_as_any=True)
     if target == "-":
         print(text)
     else:

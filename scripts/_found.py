@@ -18,7 +18,7 @@ from rich.table import Table
 
 from agent.errors import SetupError
 from agent.knowledge.extract.facts import ServiceFact, SiteFacts
-from agent.knowledge.extract.missing import questions_for
+from agent.knowledge.extract.missing import OpenQuestion, questions_for
 from agent.knowledge.proposals import Change, Proposal
 from agent.model import WEEKDAYS
 
@@ -52,30 +52,46 @@ def console() -> Console:
 @contextmanager
 def following() -> Generator[Show]:
     """A bar that follows a job through its states, on the terminal if there is one."""
-    screen = Console(stderr=True)
-    columns = (TextColumn("{task.description:<9}"), BarColumn(), TextColumn("{task.fields[pages]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("queued", total=len(_STATES) - 1, pages="")
-
-        def show(state: str, read: int, wanted: int) -> None:
-            done = float(_STATES.index(state)) if state in _STATES else 0.0
-            if state == "fetching" and wanted:
-                done += min(read / wanted, 1.0)
-            pages = f"{read} of {wanted} pages" if wanted and state == "fetching" else f"{read} pages" if read else ""
-            bar.update(task, description=state, completed=done, pages=pages)
-
+    with following_all([""]) as (show,):
         yield show
 
 
-def show_facts(facts: SiteFacts) -> None:
-    """The menu, the shop, and what a booking still needs."""
+@contextmanager
+def following_all(names: Sequence[str]) -> Generator[list[Show]]:
+    """The same for several jobs at once, a named bar each."""
+    screen = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pages]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        yield [_follower(bar, f"{plain(name)} " if name else "") for name in names]
+
+
+def _follower(bar: Progress, name: str) -> Show:
+    task = bar.add_task(f"{name}{_STATES[0]:<9}", total=len(_STATES) - 1, pages="")
+
+    def show(state: str, read: int, wanted: int) -> None:
+        done = float(_STATES.index(state)) if state in _STATES else 0.0
+        if state == "fetching" and wanted:
+            done += min(read / wanted, 1.0)
+        pages = f"{read} of {wanted} pages" if wanted and state == "fetching" else f"{read} pages" if read else ""
+        bar.update(task, description=f"{name}{state:<9}", completed=done, pages=pages)
+
+    return show
+
+
+def show_facts(facts: SiteFacts, questions: Sequence[OpenQuestion] | None = None) -> None:
+    """The menu, the shop, and what a booking still needs: `questions`, or else what the website leaves open."""
     out = console()
     name = plain(facts.business_name.value) if facts.business_name else "A shop without a name"
     out.print(f"{name}: {_count(len(facts.services), 'service')}")
     if facts.services:
         out.print(_menu(facts.services))
     out.print(_shop(facts))
-    questions = questions_for(facts)
+    show_questions(questions_for(facts) if questions is None else questions)
+
+
+def show_questions(questions: Sequence[OpenQuestion]) -> None:
+    """What nobody has said and a booking needs."""
+    out = console()
     out.print("Still open for booking:" if questions else "Nothing is open for booking.")
     for number, question in enumerate(questions, 1):
         out.print(f"  {number}. {plain(question.text)}", soft_wrap=True)

@@ -1,15 +1,15 @@
-"""The house as scripts open it: the server, both sample shops, every vendor emulated. Close nothing by hand."""
+"""The house as scripts open it: the server, its sample shops, every vendor emulated. Close nothing by hand."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,17 +25,21 @@ from agent.emulators.theatre import Theatre, open_theatre  # noqa: E402
 from agent.events import AnyEvent, ToolUsed, TurnSpoken  # noqa: E402
 from agent.knowledge.registry import register_shop  # noqa: E402
 from agent.knowledge.shop_file import read_shop_file  # noqa: E402
+from agent.model import Shop  # noqa: E402
 from agent.settings import Settings  # noqa: E402
 from agent.stores.embedded import EmbeddedStore  # noqa: E402
 from server import create_app, uvicorn_config  # noqa: E402
 
 SAMPLES = ROOT / "scripts" / "samples"
+_GREETINGS_S = 10.0
+_LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
 class Backstage:
-    """What operators are not shown, from the event bus of the server in this process."""
+    """What operators are not shown, from inside the server, which runs in this process."""
 
+    services: Services
     tools: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """The names of the tools used in each call, in order."""
     answered_ms: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
@@ -50,19 +54,42 @@ class Backstage:
             case _:
                 pass
 
+    async def greetings_ready(self, shops: int) -> None:
+        """Wait until so many shops would greet with what was rendered, as those do that were there at the start.
+
+        When it takes too long, callers are greeted all the same: through the pipeline, and later.
+        """
+        until = asyncio.get_running_loop().time() + _GREETINGS_S
+        while sum(map(self._greets, self.services.knowledge.shops())) < shops:
+            if asyncio.get_running_loop().time() > until:
+                return
+            await asyncio.sleep(_LOOK_S)
+
+    def _greets(self, shop: Shop) -> bool:
+        return self.services.phrases.get(shop, "greeting") is not None
+
 
 @asynccontextmanager
 async def open_house(
-    scenarios: Sequence[Scenario], *, database_path: Path | None = None
+    scenarios: Sequence[Scenario],
+    *,
+    database_path: Path | None = None,
+    furnish: Callable[[Settings], Awaitable[None]] | None = None,
+    **overrides: Any,
 ) -> AsyncGenerator[tuple[Theatre, Backstage]]:
-    """A running server with the sample shops. Raises VoiceUnavailable, TheatreError, ChairsideError."""
+    """A running server, with the sample shops from their files unless `furnish` fills the store otherwise.
+
+    `overrides` are settings. Raises VoiceUnavailable, TheatreError, ChairsideError.
+    """
     apps: list[FastAPI] = []
 
     def build(settings: Settings) -> uvicorn.Config:
         apps.append(create_app(settings))
         return uvicorn_config(settings, apps[0])
 
-    async with open_theatre(build, furnish=load_samples, scenarios=scenarios, database_path=database_path) as theatre:
+    async with open_theatre(
+        build, furnish=furnish or load_samples, scenarios=scenarios, database_path=database_path, **overrides
+    ) as theatre:
         services = cast(Services, apps[0].state.services)
         async with _backstage(services) as backstage:
             yield theatre, backstage
@@ -77,7 +104,7 @@ async def load_samples(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _backstage(services: Services) -> AsyncGenerator[Backstage]:
-    backstage = Backstage()
+    backstage = Backstage(services)
     async with services.bus.subscribe() as events:
 
         async def listen() -> None:

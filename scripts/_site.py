@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-from _found import following
+from _found import Show, following
 from pydantic import TypeAdapter, ValidationError
 
 from agent.bus.local import LocalBus
@@ -30,6 +30,7 @@ from agent.knowledge.extract.facts import SiteFacts
 from agent.knowledge.extract.markup import decode
 from agent.knowledge.jobs import Job, Problem, SetupRequest
 from agent.knowledge.onboarding import Onboarding, Pages, Reader, Scrape
+from agent.knowledge.owner import OwnerFacts
 from agent.knowledge.page import Page
 from agent.knowledge.proposals import Proposal, diff
 from agent.knowledge.reader import site_reader
@@ -146,8 +147,11 @@ async def set_up(store: KnowledgeStore, request: SetupRequest, folder: Path | No
     return Outcome(job, facts[0] if facts else None, _changes(job, before, after))
 
 
-async def set_up_at(server: Server, request: SetupRequest) -> Outcome:
-    """Through a running server. Raises AccessError, SetupError and what kept the job from its end."""
+async def set_up_at(server: Server, request: SetupRequest, show: Show | None = None) -> Outcome:
+    """Through a running server; `show` follows it instead of a bar of its own.
+
+    Raises AccessError, SetupError and what kept the job from its end.
+    """
     before = await server.shop_if_known(request.location_id)
     body = request.model_dump(mode="json", exclude_none=True)
     answer = await server.ask("POST", "/shop/setup", body)
@@ -158,7 +162,7 @@ async def set_up_at(server: Server, request: SetupRequest) -> Outcome:
     async def ask() -> Job:
         return server.job(await server.ask("GET", progress))
 
-    job = await _over(ask, ASK_SERVER_EVERY_S)
+    job = await _over(ask, ASK_SERVER_EVERY_S, show)
     after = await server.shop_if_known(request.location_id)
     return Outcome(job, None, _changes(job, before, after))
 
@@ -169,7 +173,7 @@ def _changes(job: Job, before: Shop | None, after: Shop | None) -> Proposal | No
     return job.proposal
 
 
-def request_again(shop: Shop, *, accept_changes: bool) -> SetupRequest:
+def request_again(shop: Shop, *, accept_changes: bool, owner: OwnerFacts | None = None) -> SetupRequest:
     """The request that reads a stored shop's website again. Raises SetupError website_unknown."""
     if not shop.website_url:
         message = f"Location {shop.location_id} has no website stored; give --website, --number and --name."
@@ -180,6 +184,7 @@ def request_again(shop: Shop, *, accept_changes: bool) -> SetupRequest:
         website_url=shop.website_url,
         business_name=shop.business_name,
         accept_changes=accept_changes,
+        owner=owner,
     )
 
 
@@ -258,9 +263,9 @@ class Server:
         return SetupError("server_answer_invalid", f"{self.url} does not answer as Chairside does.")
 
 
-async def _over(ask: Callable[[], Awaitable[Job]], every_s: float) -> Job:
+async def _over(ask: Callable[[], Awaitable[Job]], every_s: float, follower: Show | None = None) -> Job:
     """The job once it is over. Raises its error."""
-    with following() as show:
+    with nullcontext(follower) if follower else following() as show:
         while not (job := await ask()).is_over:
             show(job.state, job.pages_read, job.pages_wanted)
             await asyncio.sleep(every_s)

@@ -1,16 +1,18 @@
-"""The whole house at work, without keys or a phone: scripted callers ring two shops.
+"""The whole house at work, without keys or a phone: two shops are set up, and scripted callers ring them.
 
     python scripts/demo.py [--calls N] [--exit] [--json [FILE]] [--keep] [--scenes DIR]
 
-Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine; the server between them is the real one. The
-transcript is what an operator receives from `WS /ops`. Without --exit callers ring again now and then, until
-Ctrl-C. Exit codes: 0 done, 1 a call went wrong, 2 what was given is wrong.
+Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine; the server between them is the real one. It
+reads the shops from two sample websites (scripts/samples), as `POST /shop/setup` asks it to. The transcript is what
+an operator receives from `WS /ops`. Without --exit callers ring again now and then, until Ctrl-C. Exit codes: 0 done,
+1 a set-up or a call went wrong, 2 what was given is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Iterable, Sequence
@@ -25,23 +27,26 @@ def leave(*_: object) -> None:
 
 signal.signal(signal.SIGINT, leave)  # Ctrl-C works from the first moment: what follows takes seconds to import
 
-from _account import CallAccount, complain, error_of, greeting_of, problems_of, read_back, tell, turns_of, write  # noqa: E402
+from _account import CallAccount, DemoBook, ShopAccount, complain, problems_of, tell, write  # noqa: E402
 from _house import ROOT, Backstage, open_house  # noqa: E402
 from _ops_client import Operator  # noqa: E402
+from _performance import Performance  # noqa: E402
 from _scene import read_scenario  # noqa: E402
 from _screen import Screen  # noqa: E402
+from _shops import SHOPS, no_shops, open_websites, set_up_all, tell_shops  # noqa: E402
 from loguru import logger  # noqa: E402
+from pydantic import SecretStr  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from agent.emulators.scenario import Scenario, ScenarioError  # noqa: E402
 from agent.emulators.theatre import Theatre, TheatreError  # noqa: E402
 from agent.emulators.voice import VoiceUnavailable  # noqa: E402
 from agent.errors import ChairsideError  # noqa: E402
-from agent.stores.embedded import EmbeddedStore  # noqa: E402
 
 SCENES = ROOT / "scripts" / "scenes"
 KEPT = Path("var") / "demo" / "chairside.db"
 EMULATED = "Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone."
+SETTING_UP = "Two sample salons are set up from their websites, served on this machine, and their owners' words."
 LEAST_TURNS = 3
 RING_EVERY_S = 1.5
 """Callers ring this far apart, so that calls overlap and can still be told apart on the screen."""
@@ -49,7 +54,6 @@ MOST_AT_ONCE = 4
 """The emulated vendors share this process with the server: more calls would measure the stage."""
 PAUSE_S = 20.0
 """Without --exit: from the end of a call to the next caller."""
-OVER_S = 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         demo = Demo(scenes, arguments, Screen(console))
         stopped = asyncio.run(_until_told(demo.perform()))
         if arguments.json is not None:
-            write(demo.calls, arguments.json)
+            write(DemoBook(calls=tuple(demo.calls), shops=demo.shops), arguments.json)
     except ScenarioError as why:
         complain(f"[demo/scenes_invalid] {why}")
         return 2
@@ -119,23 +123,30 @@ async def _until_told(work: Awaitable[None]) -> bool:
 
 
 class Demo:
-    """One performance. `calls` are the accounts of those that are over."""
+    """One performance. `shops` are the accounts of those set up, `calls` of those that are over."""
 
     def __init__(self, scenes: Sequence[Scenario], arguments: argparse.Namespace, screen: Screen) -> None:
+        self.shops: tuple[ShopAccount, ...] = ()
         self.calls: list[CallAccount] = []
         self._scenes = scenes
         self._arguments = arguments
         self._screen = screen
 
     async def perform(self) -> None:
-        """Open the house, let callers ring, close with a table."""
+        """Open the house, set its shops up, let callers ring, close with a table."""
         console = self._screen.console
-        console.print(
-            "Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone.", soft_wrap=True
-        )
+        console.print(EMULATED, soft_wrap=True)
         kept = ROOT / KEPT if self._arguments.keep else None
-        async with open_house(self._scenes, database_path=kept) as (theatre, backstage):
-            await self._announce(theatre, backstage)
+        ours = {"admin_token": SecretStr(secrets.token_hex(16)), "scrape_allow_loopback": True}
+        async with (
+            open_house(self._scenes, database_path=kept, furnish=no_shops, **ours) as (theatre, backstage),
+            open_websites() as urls,
+        ):
+            console.print(SETTING_UP, soft_wrap=True)
+            self.shops = await set_up_all(theatre, urls)
+            tell_shops(console, self.shops)
+            await backstage.greetings_ready(len(SHOPS))
+            self._announce(theatre, backstage)
             token = theatre.settings.operator_token.get_secret_value()
             try:
                 with self._screen:
@@ -145,11 +156,9 @@ class Demo:
                 if self.calls:
                     tell(console, self.calls)
 
-    async def _announce(self, theatre: Theatre, backstage: Backstage) -> None:
+    def _announce(self, theatre: Theatre, backstage: Backstage) -> None:
         settings, console = theatre.settings, self._screen.console
-        async with EmbeddedStore.open(settings.database_path) as store:
-            shops = await store.list_shops()
-        self._screen.shops = {shop.location_id: shop.business_name for shop in shops}
+        self._screen.shops = {shop.location_id: shop.business_name for shop in self.shops}
         self._screen.answered_ms = backstage.answered_ms
         console.print(f"Operators' socket: [bold]{theatre.ops_url}[/]", soft_wrap=True)
         console.print(
@@ -160,7 +169,7 @@ class Demo:
         if self._arguments.keep:
             console.print(f"Shops and calls are kept in {settings.database_path}", soft_wrap=True)
         if not self._arguments.exit:
-            self._invite(theatre, shops[0].phone_number)
+            self._invite(theatre, SHOPS[0].phone_number)
 
     def _invite(self, theatre: Theatre, number: str) -> None:
         """How to ring this house from another terminal, and how to end it."""
@@ -198,35 +207,6 @@ class Demo:
         async with asyncio.TaskGroup() as calls:
             for index, scene in enumerate(scenes):
                 calls.create_task(ring(index, scene))
-
-
-class Performance:
-    """The open house: puts a call through and gives account of it."""
-
-    def __init__(self, theatre: Theatre, backstage: Backstage, operator: Operator) -> None:
-        self._theatre, self._backstage, self._operator = theatre, backstage, operator
-
-    async def call(self, scene: Scenario) -> CallAccount:
-        """Play a scene to its end."""
-        report = await self._theatre.caller.call(scene)
-        await self._operator.call_over(report.call_sid, OVER_S)
-        path = self._theatre.settings.database_path
-        async with EmbeddedStore.open(path) as store:
-            location_id = await store.get_location_from_phone_number(scene.to)
-        record, stored = await read_back(path, location_id or 0, report.call_sid)
-        finals = self._operator.finals[report.call_sid]
-        return CallAccount(
-            call_sid=report.call_sid,
-            location_id=location_id,
-            scene=scene.name,
-            greeting_ms=greeting_of(report),
-            turns=turns_of(finals, report.exchanges),
-            tools=tuple(self._backstage.tools[report.call_sid]),
-            end_reason=record.end_reason if record else None,
-            ops_transcripts=len(finals),
-            stored_turns=stored,
-            error=error_of(report),
-        )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from _account import (
+    Book,
     CallAccount,
     complain,
     error_of,
@@ -251,7 +252,7 @@ def clip_ms(path: Path) -> float:
 
 def _show(account: ReplayAccount, target: str | None) -> None:
     if target is not None:
-        write([account], target)
+        write(Book(calls=(account,)), target)
         return
     console = Console(highlight=False)
     table = Table("turn", "heard", "spoken", "answered after")

@@ -30,8 +30,9 @@ from rich.table import Table
 from agent.bus.local import LocalBus
 from agent.errors import ChairsideError, Conflict, NotFound, SettingsError, SetupError, ShopFileError
 from agent.knowledge.jobs import SetupRequest
+from agent.knowledge.owner import OwnerFacts
 from agent.knowledge.registry import register_shop
-from agent.knowledge.shop_file import read_shop_file
+from agent.knowledge.shop_file import read_owner_file, read_shop_file
 from agent.model import Shop, ShopListing, to_e164
 from agent.ports import KnowledgeStore
 from agent.settings import Settings, read_settings
@@ -53,7 +54,7 @@ GIVEN = frozenset([
     *(f"{field}_invalid" for field in FLAGS), "url_invalid", "scheme_refused", "credentials_refused", "port_refused",
     "phone_number_taken", "location_unknown", "website_unknown", "timezone_unknown", "currency_unknown",
     "folder_unknown", "folder_unreadable", "folder_empty", "output_unwritable", "server_url_invalid", "token_missing",
-    "token_refused",
+    "token_refused", "owner_service_unknown", "owner_professional_unknown", "owner_transfer_invalid",
 ])  # fmt: skip
 """Errors of what was given: the same again fails again."""
 
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     site.add_argument("--name", metavar="TEXT", help="the shop's name")
     site.add_argument("--timezone", metavar="ZONE", help="where the number does not tell it: Europe/Berlin")
     site.add_argument("--currency", metavar="CODE", help="where the website does not tell it: EUR")
+    site.add_argument("--owner", type=Path, metavar="FILE", help="what the owner says beside the website, as YAML")
     site.add_argument("--server", metavar="URL", help="let this running server do it (needs ADMIN_TOKEN)")
     return parser
 
@@ -124,6 +126,8 @@ def _contradiction(given: argparse.Namespace) -> str | None:
         return _without_site(given, facts)
     if given.from_file:
         return "--from-file and a website are two things; give one"
+    if given.owner and given.dry_run:
+        return "--owner is stored with the shop, and --dry-run stores nothing"
     if given.dry_run and (others or given.accept_changes or given.server):
         return "--dry-run goes with --website, --site-dir or --refresh and stores nothing, here or on a server"
     if given.server and (others or given.site_dir or given.database):
@@ -136,7 +140,7 @@ def _contradiction(given: argparse.Namespace) -> str | None:
 
 
 def _without_site(given: argparse.Namespace, facts: list[str]) -> str | None:
-    if given.dry_run or given.accept_changes or given.server or facts:
+    if given.dry_run or given.accept_changes or given.server or given.owner or facts:
         return "give --website, --site-dir or --refresh with that"
     if not (given.from_file or given.list or given.connect_number):
         return "nothing to do: give --from-file, --website, --site-dir, --refresh, --list or --connect-number"
@@ -190,12 +194,19 @@ def _request(arguments: argparse.Namespace) -> SetupRequest:
     given = {field: getattr(arguments, flag[2:]) for field, flag in FLAGS.items()}
     given["currency"] = given["currency"] and given["currency"].upper()
     try:
-        return SetupRequest.model_validate({**given, "accept_changes": arguments.accept_changes})
+        return SetupRequest.model_validate(
+            {**given, "accept_changes": arguments.accept_changes, "owner": _owner(arguments)}
+        )
     except ValidationError as why:
         first = why.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0])
         message = first["msg"].removeprefix("Value error, ")
         raise SetupError(f"{field}_invalid", f"{FLAGS[field]}: {message}.") from why
+
+
+def _owner(arguments: argparse.Namespace) -> OwnerFacts | None:
+    """Raises ShopFileError."""
+    return read_owner_file(arguments.owner) if arguments.owner else None
 
 
 async def _from_site(
@@ -209,7 +220,7 @@ async def _from_site(
         shop = await store.get_location_knowledge(location_id)
         if shop is None:
             raise NotFound("location_unknown", f"There is no shop with location {location_id}.")
-        request = request_again(shop, accept_changes=arguments.accept_changes)
+        request = request_again(shop, accept_changes=arguments.accept_changes, owner=_owner(arguments))
     outcome = await set_up(store, request, arguments.site_dir, settings)
     if arguments.dry_run and arguments.json is not None:
         changes = outcome.changes.changes if outcome.changes else ()
@@ -223,7 +234,7 @@ async def _at_server(arguments: argparse.Namespace, request: SetupRequest | None
     async with Server.at(arguments.server, settings.admin_token.get_secret_value()) as server:
         if request is None:
             shop = await server.shop(_location(arguments))
-            request = request_again(shop, accept_changes=arguments.accept_changes)
+            request = request_again(shop, accept_changes=arguments.accept_changes, owner=_owner(arguments))
         _tell(await set_up_at(server, request), quiet=False)
 
 
@@ -236,7 +247,7 @@ def _location(arguments: argparse.Namespace) -> int:
 
 def _tell(outcome: Outcome, *, quiet: bool) -> None:
     """How a set-up ended; `quiet` leaves standard output to somebody else's JSON."""
-    from _found import show_changes, show_facts
+    from _found import show_changes, show_facts, show_questions
 
     job = outcome.job
     for page in job.missing:
@@ -246,7 +257,9 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
     if outcome.changes is not None:
         show_changes(outcome.changes)
     elif outcome.facts is not None and job.outcome == "stored":
-        show_facts(outcome.facts)
+        show_facts(outcome.facts, job.questions)
+    elif job.outcome == "stored":
+        show_questions(job.questions)
     end = {
         "stored": "stored",
         "unchanged": "is what it was; nothing new",

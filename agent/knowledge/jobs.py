@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from agent.knowledge.extract.missing import OpenQuestion
+from agent.knowledge.owner import OwnerFacts
 from agent.knowledge.proposals import Proposal
 from agent.model import LocationId, Model, Name, PhoneNumber, ZoneName
 
@@ -26,6 +28,8 @@ class SetupRequest(Model):
     """Where the website does not tell it."""
     accept_changes: bool = False
     """For a shop that is set up already: take what the site says now, instead of proposing it."""
+    owner: OwnerFacts | None = None
+    """What the website cannot know or leaves open. Without it, what was said before stands."""
 
 
 class Problem(Model):
@@ -61,6 +65,8 @@ class Job(Model):
     """Of the shop as it is stored now, when `done`."""
     proposal: Proposal | None = None
     missing: tuple[MissingPage, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
+    """What neither the website nor the owner has said and a booking needs, when `done`."""
     started_at: AwareDatetime
     ended_at: AwareDatetime | None = None
 

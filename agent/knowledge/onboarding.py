@@ -14,7 +14,9 @@ from loguru import logger
 
 from agent.errors import ChairsideError, Conflict, NotFound, SetupError
 from agent.knowledge.address_guard import parse_url
+from agent.knowledge.extract.missing import OpenQuestion
 from agent.knowledge.jobs import Job, MissingPage, Problem, SetupRequest
+from agent.knowledge.owner import check, lay_on
 from agent.knowledge.proposals import apply, diff
 from agent.knowledge.scrape import Progress, Site
 from agent.knowledge.shelf import Shelf
@@ -41,17 +43,24 @@ class Scrape(Protocol):
     async def __call__(self, website_url: str, progress: Progress | None = None) -> Site: ...
 
 
+def nothing_to_ask(_facts: object, _shop: Shop) -> tuple[OpenQuestion, ...]:
+    """For a reader that knows of no questions."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Reader(Generic[F]):
     """How pages become a shop; the extractor's side of the seam.
 
     `extract` finds the facts (wrap a slow one in `workshop.apart`). `compose` makes the Shop they and the
     request tell of; it is given the approved shop too, if there is one, for what a site does not say (time
-    zone, currency). It raises SetupError when there is too little.
+    zone, currency). It raises SetupError when there is too little. `ask` tells what the facts leave open and
+    the shop, as it is stored in the end, does not answer.
     """
 
     extract: Callable[[Pages], Awaitable[F]]
     compose: Callable[[F, SetupRequest, Shop | None], Shop]
+    ask: Callable[[F, Shop], tuple[OpenQuestion, ...]] = nothing_to_ask
 
 
 class Onboarding(Generic[F]):
@@ -173,22 +182,28 @@ class Onboarding(Generic[F]):
     async def _store_or_propose(
         self, job_id: str, request: SetupRequest, facts: F, scraped: Shop, current: Shop | None
     ) -> None:
+        owner = request.owner
         if current is None:
-            stored = await self._shelf.put(scraped, scraped, facts)
-            self._end(job_id, outcome="stored", version=stored.version)
+            shop = lay_on(scraped, owner)
+            check(shop, owner)
+            self._end(job_id, facts, await self._shelf.put(shop, scraped, facts), outcome="stored")
             return
-        asked = _as_asked(current, request)
-        proposal = diff(asked, _as_asked(scraped, request), last=await self._shelf.last_scrape(request.location_id))
+        asked = lay_on(_as_asked(current, request), owner)
+        last = await self._shelf.last_scrape(request.location_id)
+        said = lay_on(_as_asked(scraped, request), owner)
+        proposal = diff(asked, said, last=None if last is None else lay_on(last, owner))
         if request.accept_changes or not proposal.changes:
-            stored = await self._shelf.put(apply(asked, proposal), scraped, facts)
-            outcome = "unchanged" if stored.version == current.version else "stored"
-            self._end(job_id, outcome=outcome, version=stored.version)
+            shop = lay_on(apply(asked, proposal), owner)
+            check(shop, owner)
+            stored = await self._shelf.put(shop, scraped, facts)
+            self._end(job_id, facts, stored, outcome="unchanged" if stored.version == current.version else "stored")
             return
+        check(asked, owner)
         if asked != current:  # the admin's own words need nobody's approval
             current = await self._shelf.put(asked, None, None)
         proposal = proposal.model_copy(update={"based_on": current.version})
         await self._shelf.propose(proposal, scraped, facts)
-        self._end(job_id, outcome="proposed", version=current.version, proposal=proposal)
+        self._end(job_id, facts, current, outcome="proposed", proposal=proposal)
 
     def _over(self, location_id: int, _: asyncio.Task[None]) -> None:
         del self._running[location_id]
@@ -199,8 +214,9 @@ class Onboarding(Generic[F]):
     def _advance(self, job_id: str, **news: object) -> None:
         self._jobs[job_id] = self._jobs[job_id].model_copy(update=news)
 
-    def _end(self, job_id: str, **news: object) -> None:
-        self._advance(job_id, state="done", ended_at=self._clock(), **news)
+    def _end(self, job_id: str, facts: F, stored: Shop, **news: object) -> None:
+        told = {"version": stored.version, "questions": self._reader.ask(facts, stored), "ended_at": self._clock()}
+        self._advance(job_id, state="done", **told, **news)
 
     def _fail(self, job_id: str, code: str, message: str, kind: str = "") -> None:
         problem = Problem(code=code, message=message, kind=kind)

@@ -6,6 +6,7 @@ from functools import partial
 
 from agent.knowledge.composing import compose_shop
 from agent.knowledge.extract.facts import SiteFacts
+from agent.knowledge.extract.missing import open_questions
 from agent.knowledge.extract.page import Page
 from agent.knowledge.extract.site import extract_site
 from agent.knowledge.onboarding import Pages, Reader
@@ -17,7 +18,7 @@ READ_S = 60.0
 
 def site_reader() -> Reader[SiteFacts]:
     """The reader of this house. What strangers wrote is parsed where it can do no harm: in a process that is ended."""
-    return Reader(partial(apart, read_site, gives=SiteFacts, timeout_s=READ_S), compose_shop)
+    return Reader(partial(apart, read_site, gives=SiteFacts, timeout_s=READ_S), compose_shop, open_questions)
 
 
 def read_site(pages: Pages) -> SiteFacts:

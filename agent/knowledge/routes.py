@@ -17,7 +17,7 @@ from agent.errors import AccessError, ChairsideError, Conflict, Denied, NotFound
 from agent.knowledge.jobs import Job, SetupRequest
 from agent.knowledge.onboarding import Onboarding
 
-MAX_BODY_BYTES = 16 * 1024
+MAX_BODY_BYTES = 64 * 1024
 
 _STATUS_BY_CODE = {
     "token_missing": 401,
@@ -138,5 +138,6 @@ def _read(body: bytes) -> SetupRequest:
         first = why.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0]) if first["loc"] else ""
         known = field in SetupRequest.model_fields
-        message = f"{field}: {first['msg']}" if field else "The body must be a JSON object."
+        place = ".".join(map(str, first["loc"]))
+        message = f"{place}: {first['msg']}" if field else "The body must be a JSON object."
         raise SetupError(f"{field}_invalid" if known else "body_invalid", message) from why

@@ -1,18 +1,21 @@
-"""A shop file (YAML or JSON) becomes a Shop, or a list of everything that is wrong with it."""
+"""A shop file (YAML or JSON) becomes a Shop, an owner's file OwnerFacts, or a list of all that is wrong with it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
 from yaml.error import MarkedYAMLError
 
 from agent.errors import ShopFileError
-from agent.model import Shop
+from agent.knowledge.owner import OwnerFacts
+from agent.model import Model, Shop
 
+M = TypeVar("M", bound=Model)
 MAX_BYTES = 500_000
 """A thousand services with long texts stay far below; a larger file is a mistake."""
 MAX_DEPTH = 20
@@ -24,19 +27,28 @@ def read_shop_file(path: Path) -> Shop:
 
     Raises ShopFileError with every problem as `path.inside[0].file: what is wrong`.
     """
+    shop = _read(path, Shop)
+    if problems := [*_contradictions(shop)]:
+        raise ShopFileError(str(path), problems)
+    return shop
+
+
+def read_owner_file(path: Path) -> OwnerFacts:
+    """What the owner says beside the website, in a file of the same form. Raises ShopFileError."""
+    return _read(path, OwnerFacts)
+
+
+def _read(path: Path, kind: type[M]) -> M:
     text = _text(path)
     data = _json(path, text) if path.suffix.lower() == ".json" else _yaml(path, text)
     if not isinstance(data, dict):
-        raise ShopFileError(str(path), ["(file): must be a mapping of fields, such as `business_name: ...`"])
+        raise ShopFileError(str(path), ["(file): must be a mapping of fields, such as `greeting: ...`"])
     try:
-        shop = Shop.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as why:
         raise ShopFileError(str(path), [_problem(e["loc"], e["msg"], e["type"]) for e in why.errors()]) from why
     except RecursionError as why:
         raise ShopFileError(str(path), ["(file): is nested too deeply"]) from why
-    if problems := [*_contradictions(shop)]:
-        raise ShopFileError(str(path), problems)
-    return shop
 
 
 def _text(path: Path) -> str:
@@ -122,7 +134,7 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _problem(location: tuple[int | str, ...], message: str, kind: str) -> str:
-    words = {"missing": "is missing", "extra_forbidden": "is not a field of a shop file"}
+    words = {"missing": "is missing", "extra_forbidden": "is not a field of this file"}
     return f"{_path(location)}: {words.get(kind, _one_line(message.removeprefix('Value error, ')))}"
 
 

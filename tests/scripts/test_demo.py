@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from agent.emulators.scenario import load_scenario
+from agent.knowledge.shop_file import read_shop_file
 
 Start = Callable[..., subprocess.Popen[str]]
 
 SCENES = Path(__file__).parents[2] / "scripts" / "scenes"
+SAMPLES = SCENES.parent / "samples"
+FOLDERS = {1: "plumeria-hair-honolulu", 2: "copper-lane-london"}
 PRICES = {1: "180 USD", 2: "145 GBP"}
 NUMBERS = {1: "+18084826296", 2: "+442079460123"}
 SCENE = """
@@ -82,7 +85,8 @@ def test_ctrl_c_ends_it_in_good_order_with_nothing_but_json_on_standard_output(d
     demo.send_signal(signal.SIGINT)
     book, shown = demo.communicate(timeout=WAIT_S)
     assert demo.returncode == 0
-    assert json.loads(book) == {"calls": []}
+    told = json.loads(book)
+    assert (told["calls"], [shop["version"] for shop in told["shops"]]) == ([], [1, 1])
     assert "Traceback" not in shown
 
 
@@ -107,6 +111,23 @@ def test_two_callers_ask_the_same_and_each_hears_the_price_of_its_own_shop(demos
         assert call["ops_transcripts"] >= len(turns)
         assert call["stored_turns"] == len(turns)
         assert all(turn["heard"] in shown and turn["spoken"] in shown for turn in turns)
+
+
+def test_both_shops_are_set_up_from_their_websites_by_the_running_server(demos: Demos):
+    shown, _ = demos.two_callers.communicate(timeout=WAIT_S)
+    shops = {shop["location_id"]: shop for shop in json.loads(demos.out.read_text())["shops"]}
+    assert shops.keys() == NUMBERS.keys()
+    for location, shop in shops.items():
+        pages = [*(SAMPLES / FOLDERS[location] / "site").glob("*.html")]
+        truth = read_shop_file(SAMPLES / f"{FOLDERS[location]}.yaml")
+        assert (shop["business_name"], shop["pages_read"]) == (truth.business_name, len(pages))
+        counted = [shop[what] for what in ("services", "professionals", "open_days", "faq")]
+        open_days = sum(map(bool, truth.hours.week.values()))
+        assert counted == [len(truth.services), len(truth.professionals), open_days, len(truth.faq)]
+        assert (shop["outcome"], shop["version"], len(shop["questions"])) == ("stored", 1, 2)
+        assert shop["website_url"].startswith("http://127.0.0.1:")
+        assert f"{shop['pages_read']} pages of {shop['website_url']} tell {len(truth.services)} services" in shown
+        assert all(question in shown for question in shop["questions"])
 
 
 def test_a_call_that_goes_wrong_is_told_and_fails_the_demo(demos: Demos):

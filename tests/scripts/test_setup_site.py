@@ -179,6 +179,29 @@ def test_a_website_is_stored_and_a_refresh_shows_what_changed_before_it_takes_it
     assert "version 2 stored" in taken.stdout
 
 
+def test_the_owners_file_is_stored_with_the_website_and_asked_no_more(setup_shop: Command, saved: Path, tmp_path: Path):
+    owner = tmp_path / "owner.yaml"
+    owner.write_text(
+        "greeting: Hello, an assistant speaking.\n"
+        "services: [{name: Full colour, minutes: 120, staff: [Mara Keane]}, {name: Long cut, staff: [Theo Blunt]}]\n"
+    )
+    site = ("--site-dir", saved, "--website", "https://willow.example/", *FACTS)
+    stored = setup_shop(*site, "--owner", owner)
+    assert stored.returncode == 0, stored.stderr
+    assert "Nothing is open for booking." in stored.stdout
+    same = setup_shop(*site)
+    assert "version 1 is what it was" in same.stdout, same
+
+    owner.write_text("services: [{name: Perm, minutes: 90}]\n")
+    unknown = setup_shop(*site, "--owner", owner)
+    assert (unknown.returncode, "[setup/owner_service_unknown]" in unknown.stderr) == (2, True)
+    owner.write_text("services: [{minutes: 90}]\nlocation_id: 7\n")
+    broken = setup_shop(*site, "--owner", owner)
+    assert broken.returncode == 2
+    assert "services[0].name: is missing" in broken.stderr
+    assert "location_id: is not a field of this file" in broken.stderr
+
+
 def test_a_saved_site_is_stored_and_a_number_that_is_taken_is_not(setup_shop: Command, saved: Path):
     website = ("--website", "https://willow.example/")
     listed = setup_shop("--site-dir", saved, *website, *FACTS, "--list", "--json")
@@ -227,6 +250,8 @@ def test_what_cannot_be_read_is_told_in_a_sentence_and_leaves_nothing(
         (("--dry-run",), "give --website, --site-dir or --refresh"),
         (("--location", "7", "--list"), "give --website, --site-dir or --refresh"),
         (("--refresh", "--location", "7", "--name", "New"), "give --location only"),
+        (("--refresh", "--location", "7", "--dry-run", "--owner", "o.yaml"), "--owner is stored with the shop"),
+        (("--owner", "o.yaml", "--list"), "give --website, --site-dir or --refresh"),
         (("--site-dir", ".", "--dry-run", "--list"), "--dry-run goes with"),
         (("--server", "http://a.example", "--site-dir", ".", *FACTS), "--server takes a website"),
         (("--website", "https://a.example", *FACTS, "--from-file", "a.yaml"), "give one"),
@@ -248,12 +273,16 @@ async def test_a_server_does_it_for_who_holds_its_token(setup_shop: Command, sal
         async def asked(*arguments: str, **papers: str) -> subprocess.CompletedProcess[str]:
             return await asyncio.to_thread(setup_shop, "--server", house.url, *arguments, **(papers or PAPERS))
 
-        stored = await asked("--website", salon.url, *FACTS)
+        owner = setup_shop.directory / "owner.yaml"
+        owner.write_text('transfer_to: "+18085550142"\nservices: [{name: Full colour, minutes: 120}]\n')
+        stored = await asked("--website", salon.url, *FACTS, "--owner", str(owner))
         assert stored.returncode == 0, stored.stderr
+        assert "1. Which services does each do: Mara Keane; Theo Blunt?" in stored.stdout
         assert "version 1 stored" in stored.stdout
         shop = await house.services.onboarding.shop(7)
         assert shop is not None
-        assert len(shop.services) == 3
+        assert [service.minutes for service in shop.services] == [60, 30, 120]
+        assert shop.transfer_to == "+18085550142"
 
         salon.pages["/prices.html"] = DEARER
         taken = await asked("--refresh", "--location", "7", "--accept-changes")

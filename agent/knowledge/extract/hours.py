@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 
 from agent.knowledge.extract import words
+from agent.knowledge.extract.dates import find_dates, has_date
 from agent.knowledge.extract.facts import Fact, HoursFact
 from agent.knowledge.extract.page import Document, Line, clean
 from agent.knowledge.extract.spans import reading
@@ -44,10 +45,6 @@ _PAIR = re.compile(
 )
 _JOIN = re.compile(r"\s*(?:-|–|—|‒|~|〜|～|to|bis|through|thru|au|à|al?|до|по|から)\s*(?:el\s+|le\s+)?$", re.I)
 _AND = re.compile(r"^[\s,/+&・、|:.]*(?:and|und|et|y|e|и)?[\s,/+&・、]*$", re.I)
-_DATE = re.compile(
-    r"(?<!\d)(?P<d>\d{1,2})\.\s?(?P<m>\d{1,2})\.\s?(?P<y>\d{2,4})(?!\d)|(?P<iso>20\d\d-\d\d-\d\d)"
-    r"|(?<!\d)(?P<sd>\d{1,2})/(?P<sm>\d{1,2})/(?P<sy>\d{2,4})(?!\d)"
-)
 _HOLIDAY = words.whole(
     r"holidays?|closures?|closed|ferien|betriebsferien|urlaub|congés?|vacances"
     r"|fermetures?(?:\s+exceptionnelles?)?|vacaciones|cierres?|отпуск|休業日?"
@@ -96,7 +93,7 @@ def _week_at(lines: Sequence[Line], place: int) -> tuple[Week, Line]:
     """The days told by a line, if need be with the times on the line after it."""
     line = lines[place]
     text = _text(line)
-    if len(text) > 200 or not _has_days(text) or _DATE.search(text):
+    if len(text) > 200 or not _has_days(text) or has_date(text):
         return {}, line
     week = parse_hours(text)
     if week:
@@ -229,15 +226,26 @@ def _on_clock(minutes: int, half: str) -> int:
 
 
 def _from_data(document: Document, structured: Structured) -> Iterator[HoursFact]:
+    specified: dict[Weekday, dict[tuple[OpenInterval, ...], str]] = defaultdict(dict)
     for thing in structured.of("OpeningHoursSpecification"):
+        quote = next((str(d) for d in listed(thing.get("dayOfWeek"))), "")[:200]
         for day, intervals in _specified(thing).items():
-            quote = next((str(d) for d in listed(thing.get("dayOfWeek"))), "")[:200]
+            specified[day].setdefault(intervals, quote)
+    for day, options in specified.items():
+        for intervals, quote in _split_day(options).items():
             yield HoursFact(day=day, intervals=intervals, source_url=document.url, quote=quote, confidence=0.95)
     for thing in structured.businesses():
         for entry in listed(thing.get("openingHours")):
             for part in re.split(r"[,;]\s*(?=[A-Z])", str(entry)):
                 for day, intervals in parse_hours(part).items():
                     yield HoursFact(day=day, intervals=intervals, source_url=document.url, quote=part, confidence=0.95)
+
+
+def _split_day(options: dict[tuple[OpenInterval, ...], str]) -> dict[tuple[OpenInterval, ...], str]:
+    """A morning and an afternoon, each specified by itself, are one day; what overlaps contradicts itself."""
+    ordered = sorted((interval for intervals in options for interval in intervals), key=lambda each: each.opens)
+    apart = all(a.closes <= b.opens for a, b in itertools.pairwise(ordered))
+    return {tuple(ordered): next(iter(options.values()))} if len(ordered) > 1 and apart else options
 
 
 def _specified(thing: Thing) -> Week:
@@ -261,29 +269,20 @@ def read_closures(documents: Sequence[Document]) -> tuple[Fact[date], ...]:
         for line in document.lines:
             if line.level:
                 heading = line.text
-            elif _HOLIDAY.search(heading) and len(line.text) < 120 and not line.hidden:
+            elif _HOLIDAY.search(heading) and len(line.text) < 120 and not line.hidden and not _is_news(line.text):
                 for day in _closed_days(line.text, document.language):
                     fact = Fact[date](value=day, source_url=document.url, quote=document.quote(line), confidence=0.85)
                     found.setdefault(day, fact)
     return tuple(found[day] for day in sorted(found))
 
 
+def _is_news(text: str) -> bool:
+    """A sentence that does not itself speak of closing ("May 4, 2020 - We are open!")."""
+    return text.endswith((".", "!", "?")) and not (_CLOSED.search(text) or _HOLIDAY.search(text))
+
+
 def _closed_days(text: str, language: str) -> list[date]:
-    days = [day for match in _DATE.finditer(text) if (day := _date(match, language))]
+    days = find_dates(text, language)
     if len(days) == 2 and timedelta(0) <= days[1] - days[0] <= timedelta(days=MAX_CLOSURE):
         return [days[0] + timedelta(days=n) for n in range((days[1] - days[0]).days + 1)]
     return days
-
-
-def _date(match: re.Match[str], language: str) -> date | None:
-    try:
-        if match["iso"]:
-            return date.fromisoformat(match["iso"])
-        day, month, year = (int(match[a] or match[b]) for a, b in (("d", "sd"), ("m", "sm"), ("y", "sy")))
-        if match["sd"] and language == "en" and max(day, month) <= 12:
-            return None  # 3/4 is March or April
-        if match["sd"] and month > 12:
-            day, month = month, day
-        return date(year + 2000 if year < 100 else year, month, day)
-    except ValueError:
-        return None

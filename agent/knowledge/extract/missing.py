@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from agent.knowledge.extract.facts import Frozen, ServiceFact, SiteFacts
-from agent.model import WEEKDAYS
+from agent.model import WEEKDAYS, Service, Shop
 
 DOUBTFUL = 0.65
 """Below this confidence a fact is put as a question."""
@@ -24,6 +24,46 @@ class OpenQuestion(Frozen):
 def questions_for(facts: SiteFacts) -> tuple[OpenQuestion, ...]:
     """What must be asked before the receptionist can book: nothing here is guessed for the shop."""
     return (*_of_menu(facts.services), *_of_people(facts), *_of_shop(facts))
+
+
+def open_questions(facts: SiteFacts, shop: Shop) -> tuple[OpenQuestion, ...]:
+    """The questions that `shop`, made of these facts and the owner's word, does not answer already."""
+    known = {_name(service.category, service.name): service for service in shop.services}
+    services = tuple(_answered(fact, known.get(_name(fact.section, fact.name))) for fact in facts.services)
+    asked = questions_for(facts.model_copy(update={"services": services}))
+    return tuple(question for question in asked if not _is_answered(question, shop))
+
+
+def _name(category: str, name: str) -> tuple[str, str]:
+    return " ".join(category.casefold().split()), " ".join(name.casefold().split())
+
+
+def _answered(fact: ServiceFact, service: Service | None) -> ServiceFact:
+    """A line of the menu with the price and the duration that the shop has for it."""
+    if service is None:
+        return fact
+    minutes = fact.duration_min or service.minutes
+    if service.price is None:
+        return fact.model_copy(update={"duration_min": minutes})
+    # Who has one price has decided between several.
+    return fact.model_copy(update={"duration_min": minutes, "price_min": service.price, "alternatives": ()})
+
+
+def _is_answered(question: OpenQuestion, shop: Shop) -> bool:
+    match question.code:
+        case "who_does_what":
+            busy = {name for service in shop.services for name in service.staff}
+            return all(name in busy for name in question.about)
+        case "staff":
+            return bool(shop.professionals)
+        case "hours":
+            return all(day in shop.hours.week for day in question.about)
+        case "phone":
+            return shop.transfer_to is not None
+        case "address":
+            return bool(shop.address)
+        case _:
+            return False
 
 
 def _of_menu(services: Sequence[ServiceFact]) -> Iterator[OpenQuestion]:

@@ -46,6 +46,14 @@ _NO_NAME = words.whole(
     r"|навигация|команда|мастера|контакты|услуги|popular|benefits?|view|read|learn|details|visit|today|opening"
     r"|get|touch|touch|news(?:letter)?|approach|philosophy|values?|vision|quality|training"
 )
+_SPECIALTIES = re.compile(
+    r"(?:(?:(?:her|his|their|our)\s+)?(?:special(?:ty|ties|ity|ities)|schwerpunkte?|spezialgebiete?|spécialités?"
+    r"|especialidad(?:es)?|специализация|得意(?:な?メニュー|分野)?)\s*[:：–—-]"
+    r"|(?:speciali[sz](?:es|ing)\s+in|known\s+for|spezialisiert\s+auf|spécialisée?\s+en|especializad[oa]\s+en)\s*:?)"
+    r"\s*(?P<listed>.+)",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"\s*[,;·•|/、・]\s*(?:(?:and|und|et|y|и)\s+)?|\s+(?:and|&|und|et|y|и)\s+", re.IGNORECASE)
 _QUOTES = ("“", '"', "„", "«", "»", "—", "–", "-", "”")
 
 
@@ -73,8 +81,13 @@ def _merge(found: Sequence[PersonFact]) -> tuple[PersonFact, ...]:
         )
         if same is None:
             best[mine] = person
-        elif person.role and not best[same].role:
-            best[same] = best[same].model_copy(update={"role": person.role})
+        else:
+            best[same] = best[same].model_copy(
+                update={
+                    "role": best[same].role or person.role,
+                    "specialties": best[same].specialties or person.specialties,
+                }
+            )
     return tuple(sorted(best.values(), key=lambda person: found.index(person) if person in found else 0))
 
 
@@ -110,9 +123,20 @@ def _presented(document: Document, shop: str) -> Iterator[PersonFact]:
         if role or bio or (line.level and line.level > 1 and len(name.split()) > 1 and level < 7):
             last = next_line if role and next_line and next_line.text == role else line
             yield PersonFact(
-                name=_mended(name, next_line), role=role, source_url=document.url, quote=document.quote(line, last),
-                confidence=0.9 if role else 0.75,
+                name=_mended(name, next_line), role=role, specialties=_specialties(document.lines, place),
+                source_url=document.url, quote=document.quote(line, last), confidence=0.9 if role else 0.75,
             )  # fmt: skip
+
+
+def _specialties(lines: Sequence[Line], place: int) -> tuple[str, ...]:
+    """ "Specialties: fades, beard work", on one of the next lines before somebody else is presented."""
+    for line in lines[place + 1 : place + 5]:
+        if line.level:
+            break
+        if (match := _SPECIALTIES.match(line.text)) and len(line.text) <= 160:
+            named = (each.strip(" .") for each in _BETWEEN.split(match["listed"]))
+            return tuple(each for each in named if any(c.isalpha() for c in each) and len(each) <= 60)
+    return ()
 
 
 def _mended(name: str, bio: Line | None) -> str:

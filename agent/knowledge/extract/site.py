@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from agent.knowledge.extract.country import infer_country, infer_currency, main_
 from agent.knowledge.extract.facts import Fact, ServiceFact, SiteFacts
 from agent.knowledge.extract.hours import read_closures, read_hours
 from agent.knowledge.extract.menu import Entry, read_menu
-from agent.knowledge.extract.merge import merge_faq, merge_services, tokens
+from agent.knowledge.extract.merge import key, merge_faq, merge_services, tokens
 from agent.knowledge.extract.offers import with_offers
 from agent.knowledge.extract.page import Document, Page, read_page
 from agent.knowledge.extract.people import read_people
@@ -34,7 +35,7 @@ def extract_site(pages: Sequence[Page]) -> SiteFacts:
     services = _read_menus(documents, [taken for _, taken in asked], currency)
     services = with_offers(services, structured, documents, currency)
     phones = read_phones(documents, structured, country)
-    addresses = read_addresses(documents, structured, country)
+    addresses = tuple(_without_name(fact, name) for fact in read_addresses(documents, structured, country))
     return SiteFacts(
         business_name=name,
         services=services,
@@ -79,6 +80,13 @@ def _quoted(
     if source is None:
         return None
     return currency.model_copy(update={"quote": source.quote, "source_url": source.source_url})
+
+
+def _without_name(address: Fact[str], name: Fact[str] | None) -> Fact[str]:
+    """ "Copper Lane Barbers, 27 Copper Lane" is at 27 Copper Lane."""
+    first, comma, rest = address.value.partition(",")
+    is_name = name is not None and key(first) == key(name.value) and not re.search(r"\d", first)
+    return address.model_copy(update={"value": rest.strip()}) if is_name and comma else address
 
 
 def _menu_words(services: Sequence[ServiceFact]) -> frozenset[str]:

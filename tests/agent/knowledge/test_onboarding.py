@@ -205,6 +205,69 @@ async def test_the_admins_own_words_need_no_approval(office: Office) -> None:
     assert job.proposal.based_on == 2
 
 
+OWNER = {
+    "greeting": "Aloha!",
+    "transfer_to": "+18085550142",
+    "services": [{"name": "balayage", "minutes": 150, "staff": ["Ana"]}],
+}
+
+
+async def test_the_owners_facts_stand_beside_the_websites_and_stay(office: Office) -> None:
+    job = await office.set_up(owner=OWNER)
+    assert (job.outcome, job.version) == ("stored", 1)
+    shop = await office.stored()
+    assert (shop.greeting, shop.transfer_to) == ("Aloha!", "+18085550142")
+    assert [(at.minutes, at.staff) for at in shop.services] == [(None, ()), (150, ("Ana",))]
+    for again in (await office.set_up(), await office.set_up(owner=OWNER), await office.set_up(accept_changes=True)):
+        assert (again.outcome, again.version, again.proposal) == ("unchanged", 1, None)
+
+
+async def test_the_owners_facts_need_no_approval_and_undo_no_edit(office: Office) -> None:
+    await office.set_up()
+    shop = await office.stored()
+    edited = shop.model_copy(update={"services": (*shop.services[:1], Service(name="Balayage", price=Decimal(200)))})
+    await office.store.store_knowledge("location_1", edited)
+    office.site.at["/prices"] = page("<li>Cut: 50</li><li>Balayage: 180</li>")
+    job = await office.set_up(owner=OWNER)
+    shop = await office.stored()
+    assert (job.outcome, shop.greeting, shop.services[1].minutes) == ("proposed", "Aloha!", 150)
+    assert [at.price for at in shop.services] == [45, 200]
+    assert job.proposal is not None
+    assert [at.key for at in job.proposal.changes] == ["cut"]
+    taken = await office.set_up(owner=OWNER, accept_changes=True)
+    shop = await office.stored()
+    assert (taken.outcome, [at.price for at in shop.services]) == ("stored", [50, 200])
+    assert (shop.greeting, shop.services[1].minutes) == ("Aloha!", 150)
+
+
+async def test_a_service_that_comes_with_the_changes_has_its_facts_from_the_start(office: Office) -> None:
+    await office.set_up()
+    office.site.at["/prices"] = page(MENU.replace("</ul>", "<li>Toner: 20</li></ul>"))
+    owner = {"services": [{"name": "Toner", "minutes": 20}]}
+    early = await office.set_up(owner=owner)
+    assert early.error is not None
+    assert (early.error.code, (await office.stored()).version) == ("owner_service_unknown", 1)
+    assert (await office.set_up(owner=owner, accept_changes=True)).outcome == "stored"
+    assert [at.minutes for at in (await office.stored()).services] == [None, None, 20]
+
+
+@pytest.mark.parametrize(
+    ("owner", "code"),
+    [
+        ({"services": [{"name": "Perm", "minutes": 90}]}, "owner_service_unknown"),
+        ({"professionals": [{"name": "Ana", "role": "owner"}]}, "owner_professional_unknown"),
+        ({"transfer_to": "+18084826291"}, "owner_transfer_invalid"),
+    ],
+)
+async def test_an_owners_fact_without_a_place_stores_nothing(
+    office: Office, owner: dict[str, object], code: str
+) -> None:
+    job = await office.set_up(owner=owner)
+    assert job.error is not None
+    assert (job.state, job.error.code) == ("failed", code)
+    assert await office.store.list_shops() == []
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

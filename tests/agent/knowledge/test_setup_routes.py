@@ -127,11 +127,31 @@ async def test_something_else_meanwhile_is_refused(counter: Counter) -> None:
         ({"website_url": "file:///etc/passwd"}, "scheme_refused"),
         ({"website_url": "https://a b"}, "url_invalid"),
         ({"wbesite": "x"}, "body_invalid"),
+        ({"owner": "me"}, "owner_invalid"),
+        ({"owner": {"transfer_to": "808"}}, "owner_invalid"),
+        ({"owner": {"services": [{"name": "Cut", "price": "dear"}]}}, "owner_invalid"),
+        ({"owner": {"phone_number": "+18084826296"}}, "owner_invalid"),
     ],
 )
 async def test_a_wrong_field_is_named(counter: Counter, changes: dict[str, Any], code: str) -> None:
     assert refused(await counter.post(counter.body(**changes))) == (422, code)
     assert counter.office.site.asked == []
+
+
+async def test_a_wrong_fact_of_the_owners_is_told_with_its_place(counter: Counter) -> None:
+    owner = {"services": [{"name": "Cut"}, {"name": "Perm", "minutes": "long"}]}
+    answer = await counter.post(counter.body(owner=owner))
+    assert answer.json()["error"]["message"].startswith("owner.services.1.minutes: ")
+
+
+async def test_the_owners_facts_are_set_up_with_the_website(counter: Counter) -> None:
+    owner = {"greeting": "Aloha!", "services": [{"name": "Cut", "minutes": 30}]}
+    done = await counter.post(counter.body(owner=owner), "?wait=true")
+    assert (done.status_code, done.json()["job"]["outcome"]) == (200, "stored")
+    config = (await counter.get("/shop/1/config")).json()
+    assert (config["greeting"], config["services"][0]["minutes"]) == ("Aloha!", 30)
+    unknown = await counter.post(counter.body(owner={"services": [{"name": "Perm"}]}), "?wait=true")
+    assert refused(unknown) == (422, "owner_service_unknown")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +162,7 @@ async def test_a_wrong_field_is_named(counter: Counter, changes: dict[str, Any],
         (b"{", 422, "body_invalid"),
         (b"\xff\xfe", 422, "body_invalid"),
         (b"{}", 422, "location_id_invalid"),
-        (b'"' + b"x" * 20_000 + b'"', 413, "body_too_large"),
+        (b'"' + b"x" * 70_000 + b'"', 413, "body_too_large"),
         (b"[" * 10_000, 422, "body_invalid"),
     ],
 )

@@ -55,6 +55,8 @@ async def test_a_website_becomes_a_shop_that_the_next_call_knows() -> None:
         url = site.of("127.0.0.1")
         job = await client.post("/shop/setup?wait=true", json={**asked, "website_url": url}, headers=ADMIN)
         assert job.json()["job"]["state"] == "done", job.text
+        asks = [question["code"] for question in job.json()["job"]["questions"]]
+        assert asks == ["staff", "hours", "phone", "address", "currency"]
         shop = (await client.get("/shop/3/config", headers=ADMIN)).json()
         found = {service["name"]: (float(service["price"]), service["minutes"]) for service in shop["services"]}
         assert found == {"Balayage": (210, 150), "Root touch-up": (95, 75)}

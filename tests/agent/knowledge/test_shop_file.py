@@ -121,7 +121,7 @@ faq: [{question: "Why?"}]
         ]
     )
     assert "services[1].name: is missing" in found
-    assert "emergency: is not a field of a shop file" in found
+    assert "emergency: is not a field of this file" in found
     assert "timezone: 'Honolulu' is not an IANA time zone like Pacific/Honolulu" in found
 
 
@@ -154,7 +154,7 @@ def test_one_thing_wrong(tmp_path: Path, more: str, problem: str):
 
 @pytest.mark.parametrize("content", ["", "# nothing", "- 1", "just words", "12"])
 def test_what_is_no_mapping(tmp_path: Path, content: str):
-    assert problems(tmp_path, content) == ["(file): must be a mapping of fields, such as `business_name: ...`"]
+    assert problems(tmp_path, content) == ["(file): must be a mapping of fields, such as `greeting: ...`"]
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '"x"'])

@@ -102,3 +102,8 @@ def test_offers_in_data_count_where_the_page_names_them(read) -> None:
         '"lowPrice": 20, "name": "Hair in Springfield"}]}</script>'
     )
     assert [service.name for service in read(f"{data}<h3>Balayage</h3><p>Cut $40</p>").services] == ["Cut", "Balayage"]
+
+
+def test_the_shops_name_is_no_part_of_its_address(read) -> None:
+    page = "<title>Fern & Co</title><h1>Fern & Co</h1><p>Fern & Co, 27 Copper Lane, London EC1M 4QX</p>"
+    assert [fact.value for fact in read(page, page).addresses] == ["27 Copper Lane, London EC1M 4QX"]

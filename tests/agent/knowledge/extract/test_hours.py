@@ -85,3 +85,30 @@ def test_closures_are_listed_day_by_day(read) -> None:
         "2023-05-20",
     ]
     assert read(html).hours == ()
+
+
+def test_closures_by_the_name_of_the_month_are_no_hours_of_that_weekday(read) -> None:
+    html = """<h2>Opening hours</h2><p>Thursday 9 am - 8 pm</p><h2>Holiday closures</h2><ul>
+    <li>Thanksgiving: Thursday, November 26, 2026: closed</li><li>New Year's Day, 1 January 2027</li></ul>"""
+    facts = read(html)
+    assert [fact.value.isoformat() for fact in facts.closures] == ["2026-11-26", "2027-01-01"]
+    assert [(fact.day, fact.intervals[0].closes.hour) for fact in facts.hours] == [("thu", 20)]
+
+
+def test_news_under_a_heading_about_closing_are_no_closures(read) -> None:
+    html = """<h2>Closed for now</h2><p>March 20, 2020 - Temporarily closed to keep our friends safe.</p>
+    <p>April 18, 2020 - New site launched!</p><p>May 4, 2020 - We are open!</p>"""
+    assert [fact.value.isoformat() for fact in read(html).closures] == ["2020-03-20"]
+
+
+SPECIFIED = """<script type="application/ld+json">{"@type": "HairSalon", "openingHoursSpecification": [
+{"@type": "OpeningHoursSpecification", "dayOfWeek": ["Monday", "Tuesday"], "opens": "09:00", "closes": "13:00"},
+{"@type": "OpeningHoursSpecification", "dayOfWeek": "Tuesday", "opens": "14:00", "closes": "18:00"},
+{"@type": "OpeningHoursSpecification", "dayOfWeek": "Friday", "opens": "09:00", "closes": "17:00"},
+{"@type": "OpeningHoursSpecification", "dayOfWeek": "Friday", "opens": "10:00", "closes": "18:00"}]}</script>"""
+
+
+def test_a_split_day_is_one_day_in_data_too(read) -> None:
+    week = {fact.day: [f"{i.opens:%H}-{i.closes:%H}" for i in fact.intervals] for fact in read(SPECIFIED).hours}
+    assert (week["mon"], week["tue"]) == (["09-13"], ["09-13", "14-18"])
+    assert week["fri"] in (["09-17"], ["10-18"])  # contradictory: one of them, never both as one day

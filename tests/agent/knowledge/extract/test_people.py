@@ -32,3 +32,30 @@ def test_staff_is_who_the_shop_presents(read, html: str, people: list[str]) -> N
 def test_a_first_name_elsewhere_is_the_same_person(read) -> None:
     facts = read("<h2>Team</h2><h3>Lea Brandt</h3><p>Aesthetician</p>", "<p>Meet Lea</p>")
     assert [(person.name, person.role) for person in facts.professionals] == [("Lea Brandt", "Aesthetician")]
+
+
+@pytest.mark.parametrize(
+    ("line", "specialties"),
+    [
+        ("Specialties: Balayage, Color correction", ("Balayage", "Color correction")),
+        ("Specialises in: Men's cuts and blow-dries.", ("Men's cuts", "blow-dries")),
+        ("Known for fades, beards & shaves", ("fades", "beards", "shaves")),
+        ("Schwerpunkte: Balayage und Hochsteckfrisuren", ("Balayage", "Hochsteckfrisuren")),
+        ("Spécialités : couleur, chignons", ("couleur", "chignons")),
+        ("Especialidades: corte y color", ("corte", "color")),
+        ("She is special to all of us", ()),
+        ("Specialties vary from day to day", ()),
+        ("Known for " + "her patience, " * 20, ()),
+    ],
+)  # fmt: skip
+def test_what_somebody_does_best_is_read_where_it_is_announced(read, line: str, specialties: tuple[str, ...]) -> None:
+    html = f"<h2>Our team</h2><h3>Ana Lima</h3><p>Stylist</p><p>{line}</p><h3>Ben Moss</h3><p>Barber</p>"
+    assert [person.specialties for person in read(html).professionals] == [specialties, ()]
+
+
+def test_specialties_on_another_page_are_the_same_persons(read) -> None:
+    facts = read(
+        "<h2>Team</h2><h3>Lea Brandt</h3><p>Stylist</p>",
+        "<h2>Team</h2><h3>Lea Brandt</h3><p>Stylist</p><p>Specialties: Bobs</p>",
+    )
+    assert [person.specialties for person in facts.professionals] == [("Bobs",)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.knowledge.extract.missing import questions_for
+from agent.knowledge.extract.missing import open_questions, questions_for
+from agent.model import OpeningHours, Professional, Service, Shop
 
 FAQ = [
     "<details><summary>Do I need to book?<span>+</span></summary><p>Walk-ins are <b>welcome</b>.</p></details>",
@@ -61,3 +62,32 @@ def test_an_empty_site_asks_for_everything(read) -> None:
 def test_who_does_what_is_asked_of_several(read) -> None:
     html = "<h2>Team</h2><h3>Ana</h3><p>Stylist</p><h3>Kim</h3><p>Barber</p><h2>Menu</h2><p>Cut 30 min $40</p>"
     assert "who_does_what" in {question.code for question in questions_for(read(html))}
+
+
+def test_what_the_shop_answers_is_asked_no_more(read) -> None:
+    facts = read(
+        "<h2>Hair</h2><p>Cut $40</p><p>Gloss $90</p><p>Perm: price on request</p><h2>Team</h2><h3>Ana</h3>"
+        "<p>Stylist</p><h3>Kim</h3><p>Barber</p>",
+        "<h2>Hair</h2><p>Cut $45</p>",
+    )
+    plain = Shop(location_id=1, business_name="Fern", phone_number="+18084826296", timezone="UTC", currency="USD")
+    asked = {question.code for question in open_questions(facts, plain)}
+    assert asked == {question.code for question in questions_for(facts)}
+    assert {"durations", "prices", "contradiction", "who_does_what", "hours", "phone", "address"} <= asked
+
+    shop = plain.model_copy(
+        update={
+            "services": (
+                Service(name="CUT", category="Hair", price=45, minutes=30, staff=("Kim",)),
+                Service(name="Gloss", category="Hair", price=90, staff=("Ana",)),
+                Service(name="Perm", category="Hair", price=120, minutes=90),
+            ),
+            "professionals": (Professional(name="Ana"), Professional(name="Kim")),
+            "hours": OpeningHours(week=dict.fromkeys(["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ())),
+            "transfer_to": "+18085550142",
+            "address": "1 King Street",
+        }
+    )
+    left = {question.code: question.about for question in open_questions(facts, shop)}
+    assert left.pop("durations") == ("Hair: Gloss",)
+    assert not left.keys() & asked - {"currency", "doubtful"}
