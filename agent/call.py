@@ -11,6 +11,7 @@ from loguru import logger
 
 from agent.errors import ChairsideError, NotFound
 from agent.events import CallAnswered, CallEnded, EndReason
+from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.prompt import get_ai_context_for_location
@@ -39,6 +40,7 @@ class Services:
     phrases: Phrases
     switchboard: Switchboard
     onboarding: Onboarding[Any]
+    approval: Approval
 
 
 async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:

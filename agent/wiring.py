@@ -14,6 +14,7 @@ from loguru import logger
 
 from agent.bus.local import LocalBus
 from agent.call import Services
+from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.reader import site_reader
@@ -82,6 +83,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             phrases=phrases,
             switchboard=switchboard,
             onboarding=onboarding,
+            approval=Approval(store, bus, clock=clock),
         )
 
 

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from agent.knowledge.proposals import Proposal
-from agent.model import LocationId, Model, Name, PhoneNumber, ZoneName
+from agent.model import LocationId, Model, Name, PhoneNumber, Proposal, ZoneName
 
 JobState = Literal["queued", "fetching", "reading", "storing", "done", "failed"]
 Outcome = Literal["stored", "unchanged", "proposed"]

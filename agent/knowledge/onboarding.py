@@ -179,7 +179,7 @@ class Onboarding(Generic[F]):
             return
         asked = _as_asked(current, request)
         proposal = diff(asked, _as_asked(scraped, request), last=await self._shelf.last_scrape(request.location_id))
-        if request.accept_changes or not proposal.changes:
+        if request.accept_changes or not proposal.changes:  # whoever changed the shop meanwhile is not overwritten
             stored = await self._shelf.put(apply(asked, proposal), scraped, facts)
             outcome = "unchanged" if stored.version == current.version else "stored"
             self._end(job_id, outcome=outcome, version=stored.version)
@@ -187,7 +187,7 @@ class Onboarding(Generic[F]):
         if asked != current:  # the admin's own words need nobody's approval
             current = await self._shelf.put(asked, None, None)
         proposal = proposal.model_copy(update={"based_on": current.version})
-        await self._shelf.propose(proposal, scraped, facts)
+        proposal = await self._shelf.propose(proposal, scraped, facts)
         self._end(job_id, outcome="proposed", version=current.version, proposal=proposal)
 
     def _over(self, location_id: int, _: asyncio.Task[None]) -> None:

@@ -46,7 +46,7 @@ async def counter(tmp_path: Path) -> AsyncGenerator[Counter]:
     async with open_office(tmp_path) as office:
         app = FastAPI()
         desk = ShopDesk("the admin's own", "the operators' own")
-        app.include_router(setup_router(office.onboarding, desk))
+        app.include_router(setup_router(office.onboarding, office.approval, desk))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[listening]))
