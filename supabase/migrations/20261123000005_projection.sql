@@ -69,41 +69,55 @@ begin
     return v_id;
 end $$;
 
--- Rows of one table for p_items, each of which has a name and perhaps a category. Equal names are told apart by
--- their category, then by their order.
+-- The row of each of p_items, which have a name and perhaps a category, among p_rows: {id, name, category}, the best
+-- first. Of equal names that of the same category, else any that is left; null where there is none.
+create or replace function chairside.find_rows(p_items jsonb, p_rows jsonb)
+returns table (fields jsonb, at bigint, row_id text)
+language sql immutable set search_path = '' as $$
+    with wanted as (
+        select w.item, w.at, w.name, w.category,
+            row_number() over (partition by w.name, w.category order by w.at) as nth
+        from (
+            select i.item, i.at, chairside.folded(i.item ->> 'name') as name,
+                coalesce(chairside.folded(i.item ->> 'category'), '') as category
+            from jsonb_array_elements(p_items) with ordinality as i (item, at)) as w
+    ), had as (
+        select h.id, h.at, h.name, h.category,
+            row_number() over (partition by h.name, h.category order by h.at) as nth
+        from (
+            select r.item ->> 'id' as id, r.at, chairside.folded(r.item ->> 'name') as name,
+                coalesce(chairside.folded(r.item ->> 'category'), '') as category
+            from jsonb_array_elements(p_rows) with ordinality as r (item, at)) as h
+    ), alike as (
+        select wanted.at, had.id from wanted join had using (name, category, nth)
+    ), wanted_still as (
+        select w.at, w.name, row_number() over (partition by w.name order by w.at) as nth
+        from wanted w where w.at not in (select a.at from alike a)
+    ), left_over as (
+        select h.id, h.name, row_number() over (partition by h.name order by h.at) as nth
+        from had h where h.id not in (select a.id from alike a)
+    )
+    select w.item, w.at, coalesce(a.id, l.id)
+    from wanted w
+        left join alike a on a.at = w.at
+        left join (wanted_still s join left_over l using (name, nth)) on s.at = w.at
+$$;
+
+-- Gives every one of p_items its row in a table.
 create or replace function chairside.project_rows(p_table text, p_salon uuid, p_items jsonb) returns void
 language plpgsql set search_path = '' as $$
 declare
-    v_kept jsonb := '{}';
+    v_rows jsonb;
+    v_kept text[] := '{}';
     v_item record;
-    v_id text;
-    v_pass integer;
-    v_find constant text := 'select id::text from public.%I where salon_id = %L'
-        ' and chairside.folded(name) = chairside.folded(%L) and %s and not %L::jsonb ? id::text'
-        ' order by active desc, id limit 1';
-    v_same_category text;
 begin
-    for v_pass in 1..3 loop -- the same category; another one; none
-        for v_item in
-            select item.fields, item.position::text as at
-            from jsonb_array_elements(p_items) with ordinality as item (fields, position)
-            order by item.position
-        loop
-            continue when exists (select from jsonb_each_text(v_kept) as kept where kept.value = v_item.at);
-            v_id := null;
-            v_same_category := case when v_pass = 1 and v_item.fields ? 'category' then
-                format('chairside.folded(category) = chairside.folded(%L)', v_item.fields ->> 'category')
-                else 'true' end;
-            if v_pass < 3 then
-                execute format(v_find, p_table, p_salon, v_item.fields ->> 'name', v_same_category, v_kept) into v_id;
-                continue when v_id is null;
-            end if;
-            v_id := chairside.put_row(
-                p_table, v_id, v_item.fields || jsonb_build_object('salon_id', p_salon, 'active', true));
-            v_kept := v_kept || jsonb_build_object(v_id, v_item.at);
-        end loop;
+    execute format('select jsonb_agg(to_jsonb(t) order by t.active desc, t.id) from public.%I t where salon_id = %L',
+        p_table, p_salon) into v_rows;
+    for v_item in select * from chairside.find_rows(p_items, coalesce(v_rows, '[]')) as found order by found.at loop
+        v_kept := v_kept || chairside.put_row(
+            p_table, v_item.row_id, v_item.fields || jsonb_build_object('salon_id', p_salon, 'active', true));
     end loop;
-    execute format('update public.%I set active = false where salon_id = %L and active and not %L::jsonb ? id::text',
+    execute format('update public.%I set active = false where salon_id = %L and active and id::text <> all (%L)',
         p_table, p_salon, v_kept);
 exception when integrity_constraint_violation or data_exception then
     raise sqlstate 'PT409' using
@@ -188,12 +202,12 @@ begin
 end $$;
 
 revoke all on function
-    chairside.folded(text), chairside.put_row(text, text, jsonb), chairside.project_rows(text, uuid, jsonb),
-    chairside.project_shop(uuid, jsonb)
+    chairside.folded(text), chairside.put_row(text, text, jsonb), chairside.find_rows(jsonb, jsonb),
+    chairside.project_rows(text, uuid, jsonb), chairside.project_shop(uuid, jsonb)
     from public, anon, authenticated;
 grant execute on function
-    chairside.folded(text), chairside.put_row(text, text, jsonb), chairside.project_rows(text, uuid, jsonb),
-    chairside.project_shop(uuid, jsonb)
+    chairside.folded(text), chairside.put_row(text, text, jsonb), chairside.find_rows(jsonb, jsonb),
+    chairside.project_rows(text, uuid, jsonb), chairside.project_shop(uuid, jsonb)
     to service_role;
 
 notify pgrst, 'reload schema';
