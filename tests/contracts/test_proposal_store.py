@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from agent.bus.local import LocalBus
 from agent.errors import ChairsideError, Conflict, NotFound
-from agent.knowledge.approval import Shops
+from agent.knowledge.approval import Approval, Shops, Verdicts
+from agent.knowledge.proposals import diff
 from agent.model import Change, Decision, Proposal, Service, Shop, Source
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -210,3 +212,21 @@ async def test_a_number_of_another_shop_stores_no_scrape_either(shops: Shops, st
     assert await refusal(shops.store_approved(thief, thief)) == "phone_number_taken"
     assert await shops.get_approved_scrape(2) is None
     assert await shops.get_location_knowledge(2) is None
+
+
+async def test_a_whole_decision_over_either_backend(shops: Shops, stored: Shop):
+    """What was read back is still what the changes start from, prices and orders of keys included."""
+    found = diff(stored, SCRAPED, last=SHOP)
+    await shops.propose(proposed(changes=found.changes))
+    approval = Approval(shops, LocalBus(), clock=lambda: NOON)
+    waiting = await approval.open_proposal(1)
+    assert waiting is not None
+    half = await approval.decide(1, waiting.id, Verdicts(approve=("services:cut",)), by="olu")
+    assert (half.version, half.proposal) == (2, await approval.open_proposal(1))
+    whole = await approval.decide(1, waiting.id, Verdicts(approve="all"), by="admin")
+
+    assert whole.version == 3
+    shop = await shops.get_location_knowledge(1)
+    assert shop is not None
+    assert [(at.name, at.price) for at in shop.services] == [("Cut", 50), ("Toner", None)]
+    assert diff(shop, SCRAPED, last=await shops.get_approved_scrape(1)).changes == ()
