@@ -67,7 +67,7 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
         operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)
     )
     shop_desk = ShopDesk(settings.admin_token.get_secret_value(), operator_token)
-    app.include_router(setup_router(services.onboarding, shop_desk))
+    app.include_router(setup_router(services.onboarding, services.approval, shop_desk))
     app.state.services = services
     if not settings.operator_token.get_secret_value():
         logger.info("operator token of this run: {}", operator_token)

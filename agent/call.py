@@ -22,6 +22,7 @@ from agent.events import (
     EndReason,
     QuestionUnanswered,
 )
+from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.prompt import get_ai_context_for_location
@@ -51,6 +52,7 @@ class Services:
     phrases: Phrases
     switchboard: Switchboard
     onboarding: Onboarding[Any]
+    approval: Approval
 
 
 async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:

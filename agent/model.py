@@ -19,6 +19,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
     field_validator,
     model_validator,
@@ -305,6 +306,65 @@ class SalonInfo(Model):
     faq: tuple[Faq, ...] = ()
     sources: dict[str, Source] = Field(default_factory=dict[str, Source])
     """By the name of the field they support."""
+
+
+class Decision(Model):
+    """What somebody said to a change."""
+
+    verdict: Literal["approved", "rejected"]
+    by: str
+    """`admin`, or the id of a login."""
+    at: AwareDatetime
+
+
+ChangeKind = Literal["added", "changed", "removed"]
+Subject = Literal["services", "professionals", "faq", "policies", "hours", "closures", "facts"]
+
+
+class Change(Model):
+    """One thing a website says differently from the shop. `before` or `after` is None where there is nothing."""
+
+    id: str
+    """What somebody approves or rejects: `subject:key`."""
+    subject: Subject
+    key: str
+    """Names the thing within its subject; stable between two scrapes."""
+    kind: ChangeKind
+    before: JsonValue
+    after: JsonValue
+    source: Source | None = None
+    """Where the website says `after`, if that is known."""
+    decision: Decision | None = None
+
+
+ProposalState = Literal["open", "approved", "rejected", "superseded"]
+
+
+class Proposal(Model):
+    """The changes a scrape suggests for one version of a shop, and what was said to them.
+
+    It is open until every change is decided; then approved when any of them was, else rejected.
+    """
+
+    id: str = ""
+    """A UUID, given when it is stored."""
+    location_id: LocationId
+    based_on: int
+    """The version of the shop it started from."""
+    revision: Annotated[int, Field(ge=1)] = 1
+    """Grows by one with each decision; set by the store."""
+    state: ProposalState = "open"
+    changes: tuple[Change, ...]
+    created_at: AwareDatetime | None = None
+    decided_at: AwareDatetime | None = None
+    decided_by: str | None = None
+    """Who said the last word."""
+    scraped: Shop | None = Field(default=None, exclude=True)
+    """The shop as the website tells it; kept beside the proposal, never shown with it."""
+
+    @property
+    def undecided(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.decision is None)
 
 
 class CallRecord(Model):

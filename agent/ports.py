@@ -16,6 +16,7 @@ from agent.model import (
     Booking,
     CallRecord,
     Message,
+    Proposal,
     SalonInfo,
     ScrapedProfessional,
     ScrapedService,
@@ -45,6 +46,9 @@ class KnowledgeStore(Protocol):
 
         Storing what is already there changes nothing and keeps the version. Raises Conflict when the phone
         number leads to another shop, or when `key` is not that of `data.location_id`. All or nothing.
+
+        Services and professionals get their rows in the same transaction, for appointments to refer to: found again
+        by folded name, kept under their id, `active` while the shop names them, never deleted.
         """
         ...
 
@@ -78,6 +82,49 @@ class KnowledgeStore(Protocol):
 
     async def get_salon_info(self, location_id: int) -> SalonInfo | None:
         """That of the last scrape, or None."""
+        ...
+
+
+class Proposals(Protocol):
+    """What websites say anew, until somebody of the shop has said yes or no; and what they said when that was done.
+
+    A shop has at most one open proposal. Writes of one shop take turns, and each is all or nothing.
+    """
+
+    async def propose(self, proposal: Proposal) -> None:
+        """Keep a new open proposal, `scraped` included; one that was open is superseded.
+
+        Repeating it changes nothing. Raises Conflict proposal_exists (the id is stored for another shop).
+        """
+        ...
+
+    async def get_open_proposal(self, location_id: int) -> Proposal | None:
+        """The open one, `scraped` included, or None."""
+        ...
+
+    async def get_proposal(self, location_id: int, proposal_id: str) -> Proposal | None:
+        """One of this location in whatever state, `scraped` included, or None."""
+        ...
+
+    async def decide(self, proposal: Proposal, shop: Shop | None, scraped: Shop) -> int:
+        """Store what was said to an open proposal, and `shop` as the approved changes make it; return its version.
+
+        `proposal.revision` and `shop.version` are those that were read. Without a shop, none is changed. `scraped`
+        becomes the approved scrape. Raises NotFound proposal_unknown, Conflict proposal_outdated (superseded, or
+        proposal or shop were changed meanwhile) or proposal_decided, and what `store_knowledge` raises.
+        """
+        ...
+
+    async def store_approved(self, shop: Shop, scraped: Shop | None) -> Shop:
+        """Store `shop` as `store_knowledge` does, if what is stored still has `shop.version` (0: none is stored).
+
+        `scraped`, if given, becomes the approved scrape, and an open proposal is superseded. Raises Conflict
+        shop_changed, unless what is stored is equal, and what `store_knowledge` raises.
+        """
+        ...
+
+    async def get_approved_scrape(self, location_id: int) -> Shop | None:
+        """What the website said when the shop was last approved, or None."""
         ...
 
 

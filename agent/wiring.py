@@ -15,6 +15,7 @@ from loguru import logger
 from agent.bookings.desk import Desk
 from agent.bus.local import LocalBus
 from agent.call import Services
+from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.reader import site_reader
@@ -85,6 +86,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             phrases=phrases,
             switchboard=switchboard,
             onboarding=onboarding,
+            approval=Approval(store, bus, clock=clock),
         )
 
 

@@ -19,8 +19,7 @@ from rich.table import Table
 from agent.errors import SetupError
 from agent.knowledge.extract.facts import ServiceFact, SiteFacts
 from agent.knowledge.extract.missing import OpenQuestion, questions_for
-from agent.knowledge.proposals import Change, Proposal
-from agent.model import WEEKDAYS
+from agent.model import WEEKDAYS, Change, Proposal
 
 WIDTH = 110
 """Where the output is no terminal."""
@@ -103,6 +102,19 @@ def show_changes(proposal: Proposal) -> None:
     for change in proposal.changes:
         before, after = _sides(change)
         table.add_row(_SIGNS[change.kind], f"{change.subject}: {plain(change.key)}", before, after)
+    console().print(table)
+
+
+def show_proposal(proposal: Proposal) -> None:
+    """The changes of a proposal by the names they are decided by, where the website says so, and what was decided."""
+    table = Table(title="What the website says anew", title_justify="left")
+    for column in ("name", "before", "now", "the website's words", "decided"):
+        table.add_column(column, overflow="fold")
+    for change in proposal.changes:
+        before, after = _sides(change)
+        source = plain(f"{change.source.quote} ({change.source.url})") if change.source else "-"
+        decided = f"{change.decision.verdict} by {change.decision.by}" if change.decision else ""
+        table.add_row(plain(change.id), before, after, source, plain(decided))
     console().print(table)
 
 

@@ -26,18 +26,18 @@ from agent.errors import (
     StoreError,
     Unavailable,
 )
+from agent.knowledge.approval import Shops
 from agent.knowledge.extract.facts import SiteFacts
 from agent.knowledge.extract.markup import decode
 from agent.knowledge.jobs import Job, Problem, SetupRequest
 from agent.knowledge.onboarding import Onboarding, Pages, Reader, Scrape
 from agent.knowledge.owner import OwnerFacts
 from agent.knowledge.page import Page
-from agent.knowledge.proposals import Proposal, diff
+from agent.knowledge.proposals import diff
 from agent.knowledge.reader import site_reader
 from agent.knowledge.scrape import PageProblem, Progress, Scraper, Site
 from agent.knowledge.shelf import StoreShelf
-from agent.model import Shop
-from agent.ports import KnowledgeStore
+from agent.model import Proposal, Shop
 from agent.settings import Settings
 
 MAX_FILES = 500
@@ -123,7 +123,7 @@ async def look(website_url: str, folder: Path | None, settings: Callable[[], Set
     return site, facts
 
 
-async def set_up(store: KnowledgeStore, request: SetupRequest, folder: Path | None, settings: Settings) -> Outcome:
+async def set_up(store: Shops, request: SetupRequest, folder: Path | None, settings: Settings) -> Outcome:
     """Straight on the store. Raises what kept the job from its end; then nothing is stored."""
     facts: list[SiteFacts] = []
     plain = site_reader()
@@ -217,7 +217,7 @@ class Server:
         try:
             return Shop.model_validate(answer)
         except ValidationError as why:
-            raise self._odd() from why
+            raise self.odd() from why
 
     async def shop_if_known(self, location_id: int) -> Shop | None:
         """A shop as it is stored there, or None."""
@@ -233,7 +233,7 @@ class Server:
         try:
             return Job.model_validate(answer.get("job"))
         except ValidationError as why:
-            raise self._odd() from why
+            raise self.odd() from why
 
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """One request and the object it is answered with."""
@@ -245,7 +245,7 @@ class Server:
         try:
             told = TypeAdapter(dict[str, Any]).validate_json(answer.content)
         except ValidationError as why:
-            raise self._odd() from why
+            raise self.odd() from why
         if answer.status_code >= 400:
             raise self._refusal(told, answer.status_code)
         return told
@@ -254,12 +254,13 @@ class Server:
         try:
             problem = Problem.model_validate(told["error"])
         except (KeyError, ValidationError):
-            return self._odd()
+            return self.odd()
         if status in (401, 403):
             return AccessError(problem.code, problem.message)
         return _problem(problem)
 
-    def _odd(self) -> SetupError:
+    def odd(self) -> SetupError:
+        """What is raised when an answer is none of ours."""
         return SetupError("server_answer_invalid", f"{self.url} does not answer as Chairside does.")
 
 

@@ -3,6 +3,7 @@
     python scripts/setup_shop.py --from-file shop.yaml [more.yaml ...]
     python scripts/setup_shop.py --website URL --location 1 --number +18084826296 --name "Plumeria Hair"
     python scripts/setup_shop.py --refresh --location 1 [--accept-changes]
+    python scripts/setup_shop.py --proposals 1 [--approve ID ... | all] [--reject ID ... | all]
     python scripts/setup_shop.py --dry-run (--website URL | --site-dir DIR) [--json [FILE]]
     python scripts/setup_shop.py --list [--json [FILE]]
     python scripts/setup_shop.py --connect-number +18084826296   (or: all)
@@ -36,7 +37,7 @@ from agent.knowledge.shop_file import read_owner_file, read_shop_file
 from agent.model import Shop, ShopListing, to_e164
 from agent.ports import KnowledgeStore
 from agent.settings import Settings, read_settings
-from agent.stores.choice import open_store
+from agent.stores.choice import Store, open_store
 
 if TYPE_CHECKING:
     from _site import Outcome
@@ -52,9 +53,11 @@ FLAGS = {
 """What a request is made of, as it is typed here."""
 GIVEN = frozenset([
     *(f"{field}_invalid" for field in FLAGS), "url_invalid", "scheme_refused", "credentials_refused", "port_refused",
-    "phone_number_taken", "location_unknown", "website_unknown", "timezone_unknown", "currency_unknown",
-    "folder_unknown", "folder_unreadable", "folder_empty", "output_unwritable", "server_url_invalid", "token_missing",
-    "token_refused", "owner_service_unknown", "owner_professional_unknown", "owner_transfer_invalid",
+    "phone_number_taken", "location_unknown", "proposal_unknown", "proposal_outdated", "proposal_decided",
+    "change_unknown", "change_decided", "change_contradicted", "nothing_decided", "website_unknown",
+    "timezone_unknown", "currency_unknown", "folder_unknown", "folder_unreadable", "folder_empty",
+    "output_unwritable", "server_url_invalid", "token_missing", "token_refused",
+    "owner_service_unknown", "owner_professional_unknown", "owner_transfer_invalid",
 ])  # fmt: skip
 """Errors of what was given: the same again fails again."""
 
@@ -95,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="-",
         metavar="FILE",
-        help="with --list or --dry-run: as JSON, on standard output or into FILE",
+        help="with --list, --dry-run or --proposals: as JSON, on standard output or into FILE",
     )
     parser.add_argument("--connect-number", metavar="NUMBER", help="point this Twilio number here; 'all': every shop's")
     parser.add_argument("--database", type=Path, metavar="PATH", help="this SQLite file, whatever the settings say")
@@ -112,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     site.add_argument("--currency", metavar="CODE", help="where the website does not tell it: EUR")
     site.add_argument("--owner", type=Path, metavar="FILE", help="what the owner says beside the website, as YAML")
     site.add_argument("--server", metavar="URL", help="let this running server do it (needs ADMIN_TOKEN)")
+    said = parser.add_argument_group("what a website says anew")
+    said.add_argument("--proposals", metavar="N", help="show what is proposed for location N")
+    said.add_argument(
+        "--approve", nargs="+", metavar="ID", help="with --proposals: make these changes; 'all': every one"
+    )
+    said.add_argument("--reject", nargs="+", metavar="ID", help="with --proposals: leave these; 'all': every one")
     return parser
 
 
@@ -120,8 +129,12 @@ def _contradiction(given: argparse.Namespace) -> str | None:
     from_site = given.website or given.site_dir or given.refresh
     facts = [flag for flag in FLAGS.values() if getattr(given, flag[2:]) is not None]
     others = given.from_file or given.list or given.connect_number
+    if given.proposals is not None:
+        return _beside_proposals(given, facts)
+    if given.approve or given.reject:
+        return "--approve and --reject go with --proposals"
     if given.json is not None and not (given.list or given.dry_run):
-        return "--json goes with --list or --dry-run"
+        return "--json goes with --list, --dry-run or --proposals"
     if not from_site:
         return _without_site(given, facts)
     if given.from_file:
@@ -139,11 +152,24 @@ def _contradiction(given: argparse.Namespace) -> str | None:
     return f"missing: {', '.join(missing)}" if missing else None
 
 
+def _beside_proposals(given: argparse.Namespace, facts: list[str]) -> str | None:
+    others = given.website or given.site_dir or given.refresh or given.from_file or given.list or given.connect_number
+    if others or facts or given.dry_run or given.accept_changes:
+        return "--proposals stands alone, or with --approve, --reject, --server, --database or --json"
+    if given.json is not None and (given.approve or given.reject):
+        return "--json shows what is proposed; it does not go with --approve or --reject"
+    if given.server and given.database:
+        return "--server stores by its own settings"
+    return None
+
+
 def _without_site(given: argparse.Namespace, facts: list[str]) -> str | None:
     if given.dry_run or given.accept_changes or given.server or given.owner or facts:
         return "give --website, --site-dir or --refresh with that"
     if not (given.from_file or given.list or given.connect_number):
-        return "nothing to do: give --from-file, --website, --site-dir, --refresh, --list or --connect-number"
+        return (
+            "nothing to do: give --from-file, --website, --site-dir, --refresh, --proposals, --list or --connect-number"
+        )
     return None
 
 
@@ -153,6 +179,11 @@ async def _run(arguments: argparse.Namespace) -> None:
         return
     request = _request(arguments) if arguments.website and not arguments.refresh else None
     settings = _settings(arguments.database)
+    if arguments.proposals is not None:
+        from _proposals import show_or_decide
+
+        await show_or_decide(_location(arguments.proposals, "--proposals"), arguments, settings)
+        return
     if arguments.server:
         await _at_server(arguments, request, settings)
         return
@@ -210,13 +241,13 @@ def _owner(arguments: argparse.Namespace) -> OwnerFacts | None:
 
 
 async def _from_site(
-    store: KnowledgeStore, request: SetupRequest | None, arguments: argparse.Namespace, settings: Settings
+    store: Store, request: SetupRequest | None, arguments: argparse.Namespace, settings: Settings
 ) -> None:
     """Straight on the store; without a request, as the shop is stored."""
     from _site import request_again, set_up
 
     if request is None:
-        location_id = _location(arguments)
+        location_id = _location(arguments.location)
         shop = await store.get_location_knowledge(location_id)
         if shop is None:
             raise NotFound("location_unknown", f"There is no shop with location {location_id}.")
@@ -233,15 +264,14 @@ async def _at_server(arguments: argparse.Namespace, request: SetupRequest | None
 
     async with Server.at(arguments.server, settings.admin_token.get_secret_value()) as server:
         if request is None:
-            shop = await server.shop(_location(arguments))
+            shop = await server.shop(_location(arguments.location))
             request = request_again(shop, accept_changes=arguments.accept_changes, owner=_owner(arguments))
         _tell(await set_up_at(server, request), quiet=False)
 
 
-def _location(arguments: argparse.Namespace) -> int:
-    text = arguments.location
+def _location(text: str, flag: str = "--location") -> int:
     if not (text.isascii() and text.isdecimal() and int(text[:19]) > 0 and len(text) < 19):
-        raise SetupError("location_id_invalid", f"--location: {text} is not a whole number above 0.")
+        raise SetupError("location_id_invalid", f"{flag}: {text} is not a whole number above 0.")
     return int(text)
 
 
@@ -263,7 +293,7 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
     end = {
         "stored": "stored",
         "unchanged": "is what it was; nothing new",
-        "proposed": "stands. None of these changes is stored; add --accept-changes to take them",
+        "proposed": "stands. None of these changes is stored; see --proposals, or add --accept-changes to take them",
     }[job.outcome or "unchanged"]
     print(f"Location {job.location_id}, {job.request.business_name}: version {job.version} {end}.")
 

@@ -8,8 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from agent.knowledge.extract.missing import OpenQuestion
 from agent.knowledge.owner import OwnerFacts
-from agent.knowledge.proposals import Proposal
-from agent.model import LocationId, Model, Name, PhoneNumber, ZoneName
+from agent.model import LocationId, Model, Name, PhoneNumber, Proposal, ZoneName
 
 JobState = Literal["queued", "fetching", "reading", "storing", "done", "failed"]
 Outcome = Literal["stored", "unchanged", "proposed"]

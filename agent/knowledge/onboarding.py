@@ -192,7 +192,7 @@ class Onboarding(Generic[F]):
         last = await self._shelf.last_scrape(request.location_id)
         said = lay_on(_as_asked(scraped, request), owner)
         proposal = diff(asked, said, last=None if last is None else lay_on(last, owner))
-        if request.accept_changes or not proposal.changes:
+        if request.accept_changes or not proposal.changes:  # whoever changed the shop meanwhile is not overwritten
             shop = lay_on(apply(asked, proposal), owner)
             check(shop, owner)
             stored = await self._shelf.put(shop, scraped, facts)
@@ -202,7 +202,7 @@ class Onboarding(Generic[F]):
         if asked != current:  # the admin's own words need nobody's approval
             current = await self._shelf.put(asked, None, None)
         proposal = proposal.model_copy(update={"based_on": current.version})
-        await self._shelf.propose(proposal, scraped, facts)
+        proposal = await self._shelf.propose(proposal, scraped, facts)
         self._end(job_id, facts, current, outcome="proposed", proposal=proposal)
 
     def _over(self, location_id: int, _: asyncio.Task[None]) -> None:

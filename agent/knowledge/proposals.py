@@ -8,45 +8,40 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
 from agent.errors import SetupError
-from agent.model import WEEKDAYS, Faq, Model, Policy, Professional, Service, Shop
+from agent.model import (
+    WEEKDAYS,
+    Change,
+    ChangeKind,
+    Decision,
+    Faq,
+    Model,
+    Policy,
+    Professional,
+    Proposal,
+    Service,
+    Shop,
+    Subject,
+)
 
-Kind = Literal["added", "changed", "removed"]
-Subject = Literal["services", "professionals", "faq", "policies", "hours", "closures", "facts"]
+Verdict = Collection[str] | Literal["all"]
+"""The ids of changes, or all that are undecided."""
 Values = Mapping[str, JsonValue]
 
 FACTS = ("business_name", "phone_number", "timezone", "currency", "address", "website_url")
 """Plain fields a scrape may speak about; the others belong to the shop's people alone."""
+OWNERS_ALONE = frozenset([
+    *("processing", "buffer_minutes", "add_on", "patch_test_hours", "consultation_first"),
+    *("hours", "off", "breaks", "away"),
+])  # fmt: skip
+"""What of a service or a person no website is asked for: it stays as the shop's people said."""
 T = TypeVar("T", bound=Model)
 _LISTS: tuple[Subject, ...] = ("services", "professionals", "faq", "policies")
-
-
-class Change(Model):
-    """One thing that differs. `before` or `after` is None where there is nothing."""
-
-    subject: Subject
-    key: str
-    """Names the thing within its subject; stable between two scrapes."""
-    kind: Kind
-    before: JsonValue
-    after: JsonValue
-
-    @property
-    def id(self) -> str:
-        """What somebody accepts or declines."""
-        return f"{self.subject}:{self.key}"
-
-
-class Proposal(Model):
-    """The changes a scrape suggests for one version of a shop."""
-
-    location_id: int
-    based_on: int
-    changes: tuple[Change, ...]
 
 
 def diff(old: Shop, new: Shop, *, last: Shop | None = None) -> Proposal:
@@ -80,6 +75,61 @@ def apply(shop: Shop, proposal: Proposal, accepted: Collection[str] | None = Non
     except ValidationError as why:
         problem = why.errors(include_url=False, include_input=False)[0]["msg"]
         raise SetupError("proposal_invalid", f"The accepted changes make no shop: {problem}.") from why
+
+
+def decide(
+    proposal: Proposal, approve: Verdict, reject: Verdict, *, by: str, at: datetime
+) -> tuple[Proposal, frozenset[str]]:
+    """`proposal` with what `by` said at `at`, and the ids that were approved just now; "all" is what is undecided.
+
+    Raises SetupError change_unknown, change_decided, change_contradicted (approved and rejected), nothing_decided.
+    """
+    yes, no = _named(proposal, approve, reject), _named(proposal, reject, approve)
+    if both := yes & no:
+        raise SetupError("change_contradicted", f"{min(both)} cannot be both approved and rejected.")
+    if not yes | no:
+        raise SetupError("nothing_decided", "Name the changes to approve or to reject.")
+    changes = tuple(_decided(change, yes, no, by=by, at=at) for change in proposal.changes)
+    news: dict[str, object] = {"changes": changes}
+    if all(change.decision for change in changes):
+        approved = any(change.decision and change.decision.verdict == "approved" for change in changes)
+        news |= {"state": "approved" if approved else "rejected", "decided_at": at, "decided_by": by}
+    return proposal.model_copy(update=news), yes
+
+
+def answered_scrape(proposal: Proposal, shop: Shop, last: Shop | None) -> Shop:
+    """What the website is to be held to have said, once `proposal` was decided, in part or whole.
+
+    What is undecided stays as it was said the `last` time, so that it is proposed again; `shop` stands in where
+    there was none.
+    """
+    scraped = proposal.scraped or shop
+    if not proposal.undecided:
+        return scraped
+    known = last or shop
+    answered = {change.id for change in proposal.changes if change.decision is not None}
+    return apply(known, diff(known, scraped), answered)
+
+
+def _named(proposal: Proposal, ids: Verdict, others: Verdict) -> frozenset[str]:
+    """The changes somebody named. Raises SetupError for one that is not there or is decided."""
+    undecided = frozenset(change.id for change in proposal.undecided)
+    if ids == "all":
+        return undecided if others == "all" else undecided.difference(others)
+    known = {change.id for change in proposal.changes}
+    for wanted in ids:
+        if wanted not in known:
+            raise SetupError("change_unknown", f"The proposal has no change {wanted[:200]!r}.")
+        if wanted not in undecided:
+            raise SetupError("change_decided", f"{wanted} was decided before.")
+    return frozenset(ids)
+
+
+def _decided(change: Change, yes: Collection[str], no: Collection[str], *, by: str, at: datetime) -> Change:
+    if change.id not in yes and change.id not in no:
+        return change
+    decision = Decision(verdict="approved" if change.id in yes else "rejected", by=by, at=at)
+    return change.model_copy(update={"decision": decision})
 
 
 def _make(data: dict[str, Any], change: Change) -> bool:
@@ -124,8 +174,8 @@ def _compare(subject: Subject, before: Values, after: Values, then: Values | Non
             continue
         if subject == "facts" and not now:
             continue
-        kind: Kind = "added" if not was else "changed" if now else "removed"
-        changes.append(Change(subject=subject, key=key, kind=kind, before=was, after=now))
+        kind: ChangeKind = "added" if not was else "changed" if now else "removed"
+        changes.append(Change(id=f"{subject}:{key}", subject=subject, key=key, kind=kind, before=was, after=now))
     return changes
 
 
@@ -133,7 +183,8 @@ def _filled(now: JsonValue, was: JsonValue) -> JsonValue:
     """What the site says about a thing, with what it does not say taken from before."""
     if not isinstance(now, dict) or not isinstance(was, dict):
         return now
-    filled = {name: value if value not in (None, "", []) else was.get(name) for name, value in now.items()}
+    silent = {name for name, value in now.items() if value in (None, "", []) or name in OWNERS_ALONE}
+    filled = {name: was.get(name) if name in silent else value for name, value in now.items()}
     if now.get("price") is None and not now.get("price_text") and "price_from" in now:
         filled["price_from"] = was.get("price_from")
     return filled
@@ -164,9 +215,9 @@ def _hours(shop: Shop) -> dict[str, JsonValue]:
 def _listed(items: Sequence[T], name: Callable[[T], str]) -> dict[str, JsonValue]:
     listed: dict[str, JsonValue] = {}
     for item in items:
-        key, again = _folded(name(item)), 2
+        key, again = folded(name(item)), 2
         while key in listed:
-            key, again = f"{_folded(name(item))} #{again}", again + 1
+            key, again = f"{folded(name(item))} #{again}", again + 1
         listed[key] = _plain(item)
     return listed
 
@@ -181,11 +232,11 @@ def _plain(item: Model) -> JsonValue:
 
 def _service_name(*menus: Sequence[Service]) -> Callable[[Service], str]:
     """By name; with the category where a menu has the name twice ("Full set" under Acrylic and Gel)."""
-    counted = [Counter(_folded(service.name) for service in menu) for menu in menus]
+    counted = [Counter(folded(service.name) for service in menu) for menu in menus]
     twice = {name for names in counted for name, times in names.items() if times > 1}
 
     def named(service: Service) -> str:
-        return f"{service.category} / {service.name}" if _folded(service.name) in twice else service.name
+        return f"{service.category} / {service.name}" if folded(service.name) in twice else service.name
 
     return named
 
@@ -202,5 +253,6 @@ def _policy_name(policy: Policy) -> str:
     return policy.name
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """A name as it is compared: without case, and with single spaces."""
     return " ".join(text.casefold().split())

@@ -1,4 +1,5 @@
-"""Setting shops up over HTTP: `POST /shop/setup`, `GET /shop/setup/{job}`, `GET /shop/{location_id}/config`.
+"""Setting shops up over HTTP: `POST /shop/setup`, `GET /shop/setup/{job}`, `GET /shop/{location_id}/config`,
+`GET /shop/{location_id}/proposals`, `POST /shop/{location_id}/proposals/{proposal_id}`.
 
 Every error is `{"error": {"code", "message"}}`.
 """
@@ -6,7 +7,7 @@ Every error is `{"error": {"code", "message"}}`.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -14,10 +15,14 @@ from pydantic import ValidationError
 
 from agent.access import ShopDesk
 from agent.errors import AccessError, ChairsideError, Conflict, Denied, NotFound, SetupError, Unavailable
+from agent.knowledge.approval import ADMIN, Approval, Verdicts
 from agent.knowledge.jobs import Job, SetupRequest
 from agent.knowledge.onboarding import Onboarding
+from agent.model import Model
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_VERDICT_BYTES = 256 * 1024
+"""Every change of a long menu may be named in one."""
 
 _STATUS_BY_CODE = {
     "token_missing": 401,
@@ -25,6 +30,8 @@ _STATUS_BY_CODE = {
     "body_too_large": 413,
     "setup_running": 409,
     "proposal_outdated": 409,
+    "change_decided": 409,
+    "change_unknown": 404,
     "too_many_setups": 503,
     "server_stopping": 503,
     "setup_broke": 500,
@@ -38,11 +45,12 @@ _STATUS_BY_KIND: tuple[tuple[type[ChairsideError], int], ...] = (
     (Denied, 502),
 )
 _KINDS = {kind.__name__: kind for kind, _ in _STATUS_BY_KIND}
+M = TypeVar("M", bound=Model)
 UNREADABLE = 422
 """What was given is understood and cannot be used: a website that is none, a number that is not E.164."""
 
 
-def setup_router(onboarding: Onboarding[Any], desk: ShopDesk) -> APIRouter:
+def setup_router(onboarding: Onboarding[Any], approval: Approval, desk: ShopDesk) -> APIRouter:
     """The routes, over an entered `onboarding`."""
     router = APIRouter(prefix="/shop")
 
@@ -58,12 +66,20 @@ def setup_router(onboarding: Onboarding[Any], desk: ShopDesk) -> APIRouter:
     async def config(location_id: str, request: Request) -> Response:
         return await _answered(_config(request, location_id, onboarding, desk))
 
+    @router.get("/{location_id}/proposals")
+    async def proposals(location_id: str, request: Request) -> Response:
+        return await _answered(_proposals(request, location_id, approval, desk))
+
+    @router.post("/{location_id}/proposals/{proposal_id}")
+    async def decide(location_id: str, proposal_id: str, request: Request) -> Response:
+        return await _answered(_decide(request, location_id, proposal_id, approval, desk))
+
     return router
 
 
 async def _set_up(request: Request, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
     desk.check_write(request.headers.get("authorization"))
-    job = await onboarding.start(_read(await _body(request)))
+    job = await onboarding.start(_read(SetupRequest, await _body(request, MAX_BODY_BYTES)))
     if request.query_params.get("wait", "").lower() in ("true", "1", "yes"):
         job = await onboarding.finished(job.id)
     return _told(job)
@@ -79,11 +95,33 @@ async def _progress(request: Request, job_id: str, onboarding: Onboarding[Any], 
 
 async def _config(request: Request, location_id: str, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
     desk.check_read(request.headers.get("authorization"))
-    number = int(location_id) if location_id.isdecimal() and len(location_id) < 19 else 0
-    shop = await onboarding.shop(number) if number else None
+    shop = await onboarding.shop(_number(location_id))
     if shop is None:
-        raise NotFound("location_unknown", f"There is no shop with location {location_id[:40]}.")
+        raise _unknown(location_id)
     return JSONResponse(shop.model_dump(mode="json"))
+
+
+async def _proposals(request: Request, location_id: str, approval: Approval, desk: ShopDesk) -> Response:
+    desk.check_read(request.headers.get("authorization"))
+    proposal = await approval.open_proposal(_number(location_id))
+    return JSONResponse({"proposal": None if proposal is None else proposal.model_dump(mode="json")})
+
+
+async def _decide(request: Request, location_id: str, proposal_id: str, approval: Approval, desk: ShopDesk) -> Response:
+    desk.check_write(request.headers.get("authorization"))
+    verdicts = _read(Verdicts, await _body(request, MAX_VERDICT_BYTES))
+    decided = await approval.decide(_number(location_id), proposal_id, verdicts, by=ADMIN)
+    return JSONResponse(decided.model_dump(mode="json"))
+
+
+def _number(location_id: str) -> int:
+    if location_id.isdecimal() and len(location_id) < 19 and int(location_id):
+        return int(location_id)
+    raise _unknown(location_id)
+
+
+def _unknown(location_id: str) -> NotFound:
+    return NotFound("location_unknown", f"There is no shop with location {location_id[:40]}.")
 
 
 async def _answered(answer: Awaitable[Response]) -> Response:
@@ -121,23 +159,23 @@ def _status(code: str, kind: type[ChairsideError]) -> int:
     return _STATUS_BY_CODE.get(code, by_kind)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise SetupError("body_too_large", f"A request holds at most {MAX_BODY_BYTES} bytes.")
+        if len(body) > most:
+            raise SetupError("body_too_large", f"A request holds at most {most} bytes.")
     return bytes(body)
 
 
-def _read(body: bytes) -> SetupRequest:
+def _read(kind: type[M], body: bytes) -> M:
     """Raises SetupError: `<field>_invalid` for the first field that is wrong, body_invalid when it is no object."""
     try:
-        return SetupRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as why:
         first = why.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0]) if first["loc"] else ""
-        known = field in SetupRequest.model_fields
+        known = field in kind.model_fields
         place = ".".join(map(str, first["loc"]))
         message = f"{place}: {first['msg']}" if field else "The body must be a JSON object."
         raise SetupError(f"{field}_invalid" if known else "body_invalid", message) from why

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Protocol, TypeVar
+from uuid import uuid4
 
+from agent.events import ShopChanged
+from agent.knowledge.approval import Shops
 from agent.knowledge.extract.facts import SiteFacts
-from agent.knowledge.proposals import Proposal
-from agent.knowledge.registry import register_shop
 from agent.knowledge.scraped import salon_info, scraped_professionals, scraped_services
-from agent.model import Shop
-from agent.ports import Clock, EventBus, KnowledgeStore
+from agent.knowledge.sources import with_sources
+from agent.model import Proposal, Shop
+from agent.ports import Clock, EventBus
 
 F = TypeVar("F")
 F_contra = TypeVar("F_contra", contravariant=True)
@@ -26,51 +28,51 @@ class Shelf(Protocol[F_contra]):
         ...
 
     async def last_scrape(self, location_id: int) -> Shop | None:
-        """What the website said the time before, or None."""
+        """What the website said when the shop was last approved, or None."""
         ...
 
     async def put(self, shop: Shop, scraped: Shop | None, facts: F_contra | None) -> Shop:
         """Store shop and scrape together, announce ShopChanged when that made a new version, return it as stored.
 
-        Without a scrape, the one before stays.
-        Raises Conflict phone_number_taken, NotFound location_unknown.
+        `shop.version` is the one it was made from. Without a scrape, the one before stays, and so does an open
+        proposal. Raises Conflict phone_number_taken, shop_changed, NotFound location_unknown.
         """
         ...
 
-    async def propose(self, proposal: Proposal, scraped: Shop, facts: F_contra) -> None:
-        """Keep a proposal in place of an older one for the same shop, and the scrape with it."""
+    async def propose(self, proposal: Proposal, scraped: Shop, facts: F_contra) -> Proposal:
+        """Keep a proposal in place of an older one for the same shop, and the scrape with it; return it as kept."""
         ...
 
 
 class PlainShelf(Shelf[F]):
-    """Shops in the KnowledgeStore, scrapes and proposals in memory: enough until a backend keeps those too."""
+    """Shops, approved scrapes and proposals in the store; facts, which it does not know, nowhere."""
 
-    def __init__(self, store: KnowledgeStore, bus: EventBus, clock: Clock) -> None:
+    def __init__(self, store: Shops, bus: EventBus, clock: Clock) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
-        self._scrapes: dict[int, Shop] = {}
-        self.proposals: dict[int, Proposal] = {}
 
     async def is_known(self, location_id: int) -> bool:
         """Always: here, setting a shop up is what makes it known."""
         return location_id > 0
 
     async def last_scrape(self, location_id: int) -> Shop | None:
-        """What the website said the time before, in this process."""
-        return self._scrapes.get(location_id)
+        """See `Shelf.last_scrape`."""
+        return await self._store.get_approved_scrape(location_id)
 
     async def put(self, shop: Shop, scraped: Shop | None, facts: F | None) -> Shop:  # noqa: ARG002
         """See `Shelf.put`."""
-        stored = await register_shop(self._store, self._bus, shop, clock=self._clock)
-        if scraped is not None:
-            self._scrapes[shop.location_id] = scraped
-        self.proposals.pop(shop.location_id, None)
+        stored = await self._store.store_approved(shop, scraped)
+        if stored.version != shop.version:
+            self._bus.publish(ShopChanged(at=self._clock(), location_id=stored.location_id, version=stored.version))
         return stored
 
-    async def propose(self, proposal: Proposal, scraped: Shop, facts: F) -> None:  # noqa: ARG002
-        """See `Shelf.propose`. The last scrape stays what was last approved, so that a proposal can be repeated."""
-        self.proposals[proposal.location_id] = proposal
+    async def propose(self, proposal: Proposal, scraped: Shop, facts: F) -> Proposal:  # noqa: ARG002
+        """See `Shelf.propose`. The approved scrape stays, so that what nobody answered is proposed again."""
+        news = {"id": str(uuid4()), "created_at": self._clock(), "scraped": scraped}
+        proposal = proposal.model_copy(update=news)
+        await self._store.propose(proposal)
+        return proposal
 
 
 class StoreShelf(PlainShelf[SiteFacts]):
@@ -86,10 +88,10 @@ class StoreShelf(PlainShelf[SiteFacts]):
             await self._keep(scraped, facts)
         return await super().put(shop, scraped, facts)
 
-    async def propose(self, proposal: Proposal, scraped: Shop, facts: SiteFacts) -> None:
-        """See `Shelf.propose`."""
+    async def propose(self, proposal: Proposal, scraped: Shop, facts: SiteFacts) -> Proposal:
+        """See `Shelf.propose`. Each change tells where the website says so."""
         await self._keep(scraped, facts)
-        await super().propose(proposal, scraped, facts)
+        return await super().propose(with_sources(proposal, facts), scraped, facts)
 
     async def _keep(self, scraped: Shop, facts: SiteFacts) -> None:
         location_id = scraped.location_id

@@ -264,7 +264,9 @@ class Appointments:
 
     def _is_meant(self, booking: Booking, words: str) -> bool:
         """Whether words name a booking: by its day, by its service, or by both where both are named."""
-        day = resolve(words, now=self._clock(), zone=self._shop.zone, hours=self._shop.hours, country=self._shop.country)
+        day = resolve(
+            words, now=self._clock(), zone=self._shop.zone, hours=self._shop.hours, country=self._shop.country
+        )
         start = local(booking.visit.starts, self._shop)
         on_day = isinstance(day, When) and day.first == day.last == start.date()
         found = find_services(self._shop, words)

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from agent.errors import SettingsError
-from agent.ports import CallStore, KnowledgeStore
+from agent.ports import CallStore, KnowledgeStore, Proposals
 from agent.settings import Settings
 
 
-class Store(KnowledgeStore, CallStore, Protocol):
-    """A backend that keeps both."""
+class Store(KnowledgeStore, Proposals, CallStore, Protocol):
+    """A backend that keeps all of it."""
 
 
 @asynccontextmanager

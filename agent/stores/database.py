@@ -28,16 +28,18 @@ class Database:
     own lock decides, waited for up to `busy_timeout_s`. A write that returned has reached the disk.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float, upgrade: Work[None]) -> None:
+        """`upgrade` is run once on a file of an older version, when the tables of this one are there."""
         self._path = path
         self._busy_timeout_s = busy_timeout_s
+        self._upgrade = upgrade
         self._writer = _Connection("chairside-store-writer")
         self._reader = _Connection("chairside-store-reader")
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Open the file, creating it and its tables when missing; `stack` closes it. Raises StoreError."""
         stack.push_async_callback(self._writer.close)
-        await self._writer.open(lambda: _connect(self._path, self._busy_timeout_s, _prepare))
+        await self._writer.open(lambda: _connect(self._path, self._busy_timeout_s, self._prepare))
         stack.push_async_callback(self._reader.close)
         await self._reader.open(lambda: _connect(self._path, self._busy_timeout_s, _only_read))
 
@@ -51,6 +53,11 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """Run `work`, which only reads, on one consistent state. Raises StoreError."""
         return await self._reader.run(lambda connection: _snapshot(connection, work))
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")  # a message acknowledged to a caller survives a power cut
+        _transaction(connection, lambda db: _create_tables(db, self._upgrade))
 
 
 class _Connection:
@@ -90,12 +97,6 @@ def _connect(path: Path, busy_timeout_s: float, prepare: Callable[[sqlite3.Conne
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")  # a message acknowledged to a caller survives a power cut
-    _transaction(connection, _create_tables)
-
-
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Two processes that open a new file at once: SQLite refuses one at once, without its busy timeout."""
     for attempt in range(20):
@@ -108,7 +109,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.05)
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
+def _create_tables(connection: sqlite3.Connection, upgrade: Work[None]) -> None:
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > SCHEMA_VERSION:
         raise StoreError(
@@ -119,6 +120,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
         return
     for statement in SCHEMA.split(";\n"):  # executescript would end our transaction
         connection.execute(statement)
+    upgrade(connection)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -26,16 +26,15 @@ from agent.model import (
     Turn,
 )
 from agent.stores.database import Database
+from agent.stores.embedded_proposals import EmbeddedProposals
+from agent.stores.embedded_shops import owner, project_all, read_shop, shop_row, store_shop, unreadable
 
 Fact = TypeVar("Fact", bound=Model)
 ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
 
 
-class EmbeddedStore:
-    """Implements `KnowledgeStore` and `CallStore`. Open it with `async with EmbeddedStore.open(path)`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class EmbeddedStore(EmbeddedProposals):
+    """Implements `KnowledgeStore`, `Proposals` and `CallStore`. Open it with `async with EmbeddedStore.open(path)`."""
 
     @classmethod
     @asynccontextmanager
@@ -44,7 +43,7 @@ class EmbeddedStore:
 
         `busy_timeout_s`: how long a write waits for another process before it raises Unavailable.
         """
-        database = Database(path, busy_timeout_s=busy_timeout_s)
+        database = Database(path, busy_timeout_s=busy_timeout_s, upgrade=project_all)
         async with AsyncExitStack() as stack:
             await database.open(stack)
             yield cls(database)
@@ -53,18 +52,18 @@ class EmbeddedStore:
 
     async def get_location_from_phone_number(self, phone_number: str) -> int | None:
         """The location an E.164 number leads to, or None."""
-        return await self._database.read(lambda db: _owner(db, phone_number))
+        return await self._database.read(lambda db: owner(db, phone_number))
 
     async def get_location_knowledge(self, location_id: int) -> Shop | None:
         """The newest approved version of a shop, or None. Raises StoreError when it is no Shop any more."""
-        row = await self._database.read(lambda db: _shop_row(db, location_id))
-        return None if row is None else _shop(row)
+        row = await self._database.read(lambda db: shop_row(db, location_id))
+        return None if row is None else read_shop(row)
 
     async def store_knowledge(self, key: str, data: Shop) -> Shop:
         """Store `data`, its version grown by one; see `KnowledgeStore.store_knowledge`. Raises Conflict."""
         if key != f"location_{data.location_id}":
             raise Conflict("key_mismatch", f"{key!r} is not the key of location {data.location_id}.")
-        return await self._database.write(lambda db: _store_shop(db, key, data))
+        return await self._database.write(lambda db: store_shop(db, key, data))
 
     async def list_shops(self) -> list[ShopListing]:
         """All shops, by location_id."""
@@ -211,34 +210,6 @@ _RECENT_MESSAGES = """
 """
 
 
-def _owner(db: sqlite3.Connection, phone_number: str) -> int | None:
-    row = db.execute("SELECT location_id FROM phone_numbers WHERE phone_number = ?", (phone_number,)).fetchone()
-    return None if row is None else int(row["location_id"])
-
-
-def _shop_row(db: sqlite3.Connection, location_id: int) -> sqlite3.Row | None:
-    query = "SELECT location_id, data, version FROM salon_static_data WHERE location_id = ?"
-    return db.execute(query, (location_id,)).fetchone()
-
-
-def _store_shop(db: sqlite3.Connection, key: str, data: Shop) -> Shop:
-    owner = _owner(db, data.phone_number)
-    if owner not in (None, data.location_id):
-        raise Conflict("phone_number_taken", f"{data.phone_number} already leads to location {owner}.")
-    row = _shop_row(db, data.location_id)
-    if row is not None and _same_knowledge(row, data):
-        return data.model_copy(update={"version": int(row["version"])})
-    stored = data.model_copy(update={"version": 1 if row is None else int(row["version"]) + 1})
-    db.execute(
-        "INSERT INTO salon_static_data (key, location_id, data, version) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET data = excluded.data, version = excluded.version",
-        (key, stored.location_id, stored.model_dump_json(), stored.version),
-    )
-    db.execute("DELETE FROM phone_numbers WHERE location_id = ?", (stored.location_id,))
-    db.execute("INSERT INTO phone_numbers VALUES (?, ?)", (stored.phone_number, stored.location_id))
-    return stored
-
-
 def _replace_scrape(
     db: sqlite3.Connection, table: ScrapeTable, location_id: int, rows: Sequence[tuple[int, int, str]]
 ) -> None:
@@ -246,33 +217,12 @@ def _replace_scrape(
     db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)  # noqa: S608
 
 
-def _same_knowledge(row: sqlite3.Row, data: Shop) -> bool:
-    try:
-        return _shop(row).model_copy(update={"version": data.version}) == data
-    except StoreError:
-        return False  # what cannot be read any more is replaced
-
-
-def _shop(row: sqlite3.Row) -> Shop:
-    try:
-        return Shop.model_validate_json(row["data"]).model_copy(update={"version": int(row["version"])})
-    except ValidationError as why:
-        raise _unreadable(row) from why
-
-
 def _listing(row: sqlite3.Row) -> ShopListing:
     try:
         data = json.loads(row["data"])
         return ShopListing.model_validate({name: data.get(name) for name in ShopListing.model_fields})
     except (ValueError, AttributeError) as why:
-        raise _unreadable(row) from why
-
-
-def _unreadable(row: sqlite3.Row) -> StoreError:
-    return StoreError(
-        "stored_shop_unreadable",
-        f"What is stored for location {row['location_id']} is not a shop this Chairside can read.",
-    )
+        raise unreadable(row) from why
 
 
 def _call_row(db: sqlite3.Connection, location_id: int, call_sid: str) -> sqlite3.Row | None:

@@ -5,7 +5,7 @@ Moments are ISO 8601 text in UTC with microseconds: they sort as they read, and 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in the file's user_version. A file of a newer version is refused, never guessed at."""
 
 SCHEMA = """
@@ -22,6 +22,50 @@ CREATE TABLE IF NOT EXISTS phone_numbers (
     location_id  INTEGER NOT NULL REFERENCES salon_static_data (location_id) ON DELETE CASCADE
 );
 CREATE INDEX IF NOT EXISTS phone_numbers_by_location ON phone_numbers (location_id);
+
+-- What an approved shop names, for appointments to refer to. No row is ever deleted: `active` says whether it counts.
+CREATE TABLE IF NOT EXISTS services (
+    id          TEXT PRIMARY KEY,
+    location_id INTEGER NOT NULL REFERENCES salon_static_data (location_id),
+    name        TEXT NOT NULL,
+    category    TEXT NOT NULL DEFAULT '',
+    description TEXT NOT NULL DEFAULT '',
+    price       TEXT,
+    duration    INTEGER,
+    active      INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
+    position    INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS services_by_location ON services (location_id);
+
+CREATE TABLE IF NOT EXISTS professionals (
+    id          TEXT PRIMARY KEY,
+    location_id INTEGER NOT NULL REFERENCES salon_static_data (location_id),
+    name        TEXT NOT NULL,
+    role        TEXT NOT NULL DEFAULT '',
+    active      INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1))
+);
+CREATE INDEX IF NOT EXISTS professionals_by_location ON professionals (location_id);
+
+-- What would change in a shop's knowledge, until somebody of the shop has said yes or no.
+CREATE TABLE IF NOT EXISTS knowledge_proposals (
+    id           TEXT PRIMARY KEY,
+    location_id  INTEGER NOT NULL CHECK (location_id > 0),
+    base_version INTEGER NOT NULL,
+    data         TEXT NOT NULL,
+    scraped      TEXT,
+    revision     INTEGER NOT NULL DEFAULT 1 CHECK (revision > 0),
+    state        TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'approved', 'rejected', 'superseded')),
+    created_at   TEXT,
+    decided_at   TEXT,
+    decided_by   TEXT
+);
+CREATE UNIQUE INDEX IF NOT EXISTS knowledge_proposals_open ON knowledge_proposals (location_id) WHERE state = 'open';
+
+-- The shop as its website told it when it was last approved.
+CREATE TABLE IF NOT EXISTS approved_scrapes (
+    location_id INTEGER PRIMARY KEY CHECK (location_id > 0),
+    data        TEXT NOT NULL
+);
 
 -- The last scrape, a fact a row. It comes before the shop is approved, so it refers to none.
 CREATE TABLE IF NOT EXISTS scraped_services (

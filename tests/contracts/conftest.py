@@ -10,6 +10,7 @@ import pytest
 from rig.project import Project
 
 from agent.bus.local import LocalBus
+from agent.knowledge.approval import Shops
 from agent.ports import CallStore, EventBus, KnowledgeStore
 from agent.stores.choice import Store
 from agent.stores.embedded import EmbeddedStore
@@ -42,6 +43,13 @@ async def knowledge_store(request: pytest.FixtureRequest, tmp_path: Path) -> Asy
 
 @pytest.fixture(params=STORES)
 async def call_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CallStore]:
+    async with open_store(request, tmp_path) as store:
+        yield store
+
+
+@pytest.fixture(params=STORES)
+async def shops(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shops]:
+    """Knowledge and proposals, which are stored together."""
     async with open_store(request, tmp_path) as store:
         yield store
 

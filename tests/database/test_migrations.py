@@ -17,7 +17,7 @@ from rig.project import bootstrap, migrate, settle, table_names
 OURS = {
     *("profiles", "services", "professionals", "bookings", "customer_interactions", "call_turns", "messages"),
     *("salon_static_data", "phone_numbers", "scraped_services", "scraped_professionals", "salon_info"),
-    *("knowledge_proposals", "shop_members"),
+    *("knowledge_proposals", "approved_scrapes", "shop_members"),
 }
 THEIRS = ("profiles", "services", "professionals", "bookings", "customer_interactions", "salon_static_data")
 numbers = itertools.count(1)

@@ -11,7 +11,10 @@ from rig.project import Project
 
 from agent.stores.embedded import EmbeddedStore
 
-TABLES = ["salon_static_data", "phone_numbers", "customer_interactions", "call_turns", "messages"]
+TABLES = [
+    *("salon_static_data", "phone_numbers", "customer_interactions", "call_turns", "messages"),
+    *("knowledge_proposals", "approved_scrapes"),
+]
 
 
 @pytest.mark.parametrize("table", TABLES)

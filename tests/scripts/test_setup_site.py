@@ -230,6 +230,8 @@ def test_what_cannot_be_read_is_told_in_a_sentence_and_leaves_nothing(
         (2, "[setup/phone_number_invalid]", ("--website", salon.url, *FACTS, "--number", "808")),
         (2, "[setup/location_id_invalid]", ("--refresh", "--location", "x")),
         (2, "[store/location_unknown]", ("--refresh", "--location", "9")),
+        (2, "[store/location_unknown]", ("--proposals", "9")),
+        (2, "[setup/location_id_invalid]", ("--proposals", "0")),
         (1, "[setup/server_unreachable]", ("--server", nobody, "--website", salon.url, *FACTS)),
         (1, "[setup/server_answer_invalid]", ("--server", salon.url, "--website", salon.url, *FACTS)),
     ]
@@ -240,6 +242,31 @@ def test_what_cannot_be_read_is_told_in_a_sentence_and_leaves_nothing(
         assert (done.returncode, done.stdout, len(told)) == (status, "", 1), done
         assert told[0].startswith(code)
     assert setup_shop.shops() == []
+
+
+def test_what_is_proposed_is_shown_with_its_words_and_decided_by_name(setup_shop: Command, salon: Salon):
+    assert setup_shop("--website", salon.url, *FACTS).returncode == 0
+    salon.pages["/prices.html"] = DEARER
+    proposed = setup_shop("--refresh", "--location", "7")
+    assert "see --proposals" in proposed.stdout, proposed.stderr
+    looks = (("--json",), (), ("--approve", "services:nothing"))
+    with ThreadPoolExecutor() as pool:
+        machine, people, unknown = pool.map(lambda how: setup_shop("--proposals", "7", *how), looks)
+    told = json.loads(machine.stdout)["proposal"]
+    names = ["services:short cut [red]now[/red]", "services:root colour", "services:full colour"]
+    assert [change["id"] for change in told["changes"]] == names
+    assert "$49" in told["changes"][0]["source"]["quote"]
+    for words in ("services:root", "price 45.00", "price 49.00", "$49", "--proposals 7 --approve all"):
+        assert words in people.stdout
+    assert (unknown.returncode, unknown.stderr.split()[0]) == (2, "[setup/change_unknown]")
+    half = setup_shop("--proposals", "7", "--approve", names[0])
+    assert half.returncode == 0, half.stderr
+    assert "approved by admin" in " ".join(half.stdout.replace("│", " ").split())
+    assert "version 2; 2 left to decide" in half.stdout
+    rest = setup_shop("--proposals", "7", "--reject", "all")
+    assert "version 2; 0 left to decide" in rest.stdout
+    again = setup_shop("--proposals", "7", "--approve", "all")
+    assert (again.returncode, again.stderr.split()[0]) == (2, "[store/proposal_unknown]")
 
 
 @pytest.mark.parametrize(
@@ -255,6 +282,9 @@ def test_what_cannot_be_read_is_told_in_a_sentence_and_leaves_nothing(
         (("--site-dir", ".", "--dry-run", "--list"), "--dry-run goes with"),
         (("--server", "http://a.example", "--site-dir", ".", *FACTS), "--server takes a website"),
         (("--website", "https://a.example", *FACTS, "--from-file", "a.yaml"), "give one"),
+        (("--approve", "all"), "go with --proposals"),
+        (("--proposals", "7", "--list"), "--proposals stands alone"),
+        (("--proposals", "7", "--json", "--reject", "all"), "does not go with --approve"),
     ],
 )
 def test_arguments_that_do_not_go_together(
@@ -285,9 +315,15 @@ async def test_a_server_does_it_for_who_holds_its_token(setup_shop: Command, sal
         assert shop.transfer_to == "+18085550142"
 
         salon.pages["/prices.html"] = DEARER
+        await asked("--refresh", "--location", "7")
+        half = await asked("--proposals", "7", "--approve", "services:root colour")
+        assert half.returncode == 0, half.stderr
+        assert "version 2; 2 left to decide" in half.stdout
         taken = await asked("--refresh", "--location", "7", "--accept-changes")
         assert "~ changed" in taken.stdout, taken
-        assert "version 2 stored" in taken.stdout
+        assert "version 3 stored" in taken.stdout
+        nothing = await asked("--proposals", "7")
+        assert nothing.stdout == "Location 7: nothing is proposed.\n"
 
         stranger, thief = await asyncio.gather(
             asked("--refresh", "--location", "7", ADMIN_TOKEN="a guess"),

@@ -22,6 +22,7 @@ from agent.bus.local import LocalBus
 from agent.errors import ChairsideError, NotFound, StoreError
 from agent.events import AnyEvent
 from agent.knowledge.address_guard import AddressGuard
+from agent.knowledge.approval import Approval
 from agent.knowledge.jobs import Job, SetupRequest
 from agent.knowledge.onboarding import Onboarding, Pages, Reader
 from agent.knowledge.scrape import Scraper
@@ -57,8 +58,8 @@ class Office:
 
     site: Website
     store: EmbeddedStore
-    shelf: PlainShelf[Prices]
     onboarding: Onboarding[Prices]
+    approval: Approval
     events: list[AnyEvent]
 
     def request(self, location_id: int = 1, **changes: object) -> SetupRequest:
@@ -96,7 +97,8 @@ async def open_office(folder: Path, reader: Reader[Prices] | None = None) -> Asy
         async with Onboarding(
             store, shelf, scraper, reader or Reader(extract, compose), clock=lambda: NOON
         ) as onboarding:
-            yield Office(site, store, shelf, onboarding, events)
+            approval = Approval(store, bus, clock=lambda: NOON)
+            yield Office(site, store, onboarding, approval, events)
         listening.cancel()
 
 
@@ -172,12 +174,15 @@ async def test_what_the_site_says_anew_is_proposed(office: Office) -> None:
         ("removed", "balayage"),
     ]
     assert (await office.stored()).version == 1
-    assert office.shelf.proposals == {1: job.proposal}
+    assert await office.approval.open_proposal(1) == job.proposal
     again = await office.set_up()
-    assert again.proposal == job.proposal
+    assert again.proposal is not None
+    assert again.proposal.changes == job.proposal.changes
+    assert await office.approval.open_proposal(1) == again.proposal
     taken = await office.set_up(accept_changes=True)
     assert (taken.outcome, taken.version) == ("stored", 2)
     assert [(at.name, at.price) for at in (await office.stored()).services] == [("Cut", 50), ("Toner", 20)]
+    assert await office.approval.open_proposal(1) is None
 
 
 async def test_an_owners_edit_is_not_undone(office: Office) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
 
 from agent.errors import SetupError
-from agent.knowledge.proposals import apply, diff
-from agent.model import Faq, OpeningHours, OpenInterval, Professional, Service, Shop
+from agent.knowledge.proposals import Verdict, answered_scrape, apply, decide, diff
+from agent.model import Away, Faq, OpeningHours, OpenInterval, Processing, Professional, Proposal, Service, Shop
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def told(old: Shop, new: Shop, last: Shop | None = None) -> list[tuple[str, str]]:
@@ -145,3 +147,88 @@ def test_changes_that_make_no_shop_together(shop: Shop) -> None:
     with pytest.raises(SetupError) as refused:
         apply(shop, diff(shop, new), {"services:toner"})
     assert refused.value.code == "proposal_invalid"
+
+
+def test_what_only_the_shop_can_know_stays(shop: Shop) -> None:
+    balayage = shop.services[0].model_copy(
+        update={
+            "processing": (Processing(after=40, minutes=30),),
+            "buffer_minutes": 15,
+            "add_on": True,
+            "patch_test_hours": 48,
+            "consultation_first": True,
+        }
+    )
+    imogen = shop.professionals[0].model_copy(
+        update={"off": ("sat",), "away": (Away(first=date(2026, 12, 1), last=date(2026, 12, 8)),)}
+    )
+    owned = shop.model_copy(update={"services": (balayage,), "professionals": (imogen, *shop.professionals[1:])})
+    told_again = with_services(shop, shop.services[0])
+    assert told(owned, told_again) == []
+    dearer = with_services(told_again, shop.services[0].model_copy(update={"price": Decimal(150)}))
+    assert apply(owned, diff(owned, dearer)).services == (balayage.model_copy(update={"price": Decimal(150)}),)
+
+
+def proposal_of(shop: Shop) -> Proposal:
+    """Balayage dearer, a toner added, the other three services removed."""
+    scraped = with_services(shop, shop.services[0].model_copy(update={"price": Decimal(150)}), Service(name="Toner"))
+    return diff(shop, scraped).model_copy(update={"scraped": scraped})
+
+
+def test_each_decision_says_who_and_when_and_the_last_one_closes(shop: Shop) -> None:
+    proposal = proposal_of(shop)
+    assert (proposal.state, len(proposal.undecided)) == ("open", 5)
+    half, approved = decide(proposal, ["services:toner"], ["services:balayage"], by="olu", at=NOON)
+    assert (half.state, half.decided_by, len(half.undecided)) == ("open", None, 3)
+    assert approved == {"services:toner"}
+    verdicts = {change.id: change.decision and change.decision.verdict for change in half.changes}
+    assert verdicts["services:toner"] == "approved"
+    assert verdicts["services:balayage"] == "rejected"
+    whole, approved = decide(half, [], "all", by="admin", at=NOON)
+    assert (whole.state, whole.decided_by, whole.decided_at, approved) == ("approved", "admin", NOON, frozenset())
+    assert {change.id: change.decision and change.decision.by for change in whole.changes} == {
+        "services:toner": "olu",
+        "services:balayage": "olu",
+        **dict.fromkeys((change.id for change in half.undecided), "admin"),
+    }
+    assert decide(proposal, (), "all", by="x", at=NOON)[0].state == "rejected"
+
+
+def test_all_is_what_is_not_named_otherwise(shop: Shop) -> None:
+    decided, approved = decide(proposal_of(shop), "all", ["services:balayage"], by="x", at=NOON)
+    assert decided.state == "approved"
+    assert len(approved) == 4
+    assert "services:balayage" not in approved
+
+
+@pytest.mark.parametrize(
+    ("approve", "reject", "code"),
+    [
+        (["services:nobody"], (), "change_unknown"),
+        ((), [""], "change_unknown"),
+        (["services:toner"], (), "change_decided"),
+        ((), ["services:toner"], "change_decided"),
+        (["services:balayage"], ["services:balayage"], "change_contradicted"),
+        ("all", "all", "change_contradicted"),
+        ((), (), "nothing_decided"),
+    ],
+)
+def test_a_word_that_cannot_be(shop: Shop, approve: Verdict, reject: Verdict, code: str) -> None:
+    half, _ = decide(proposal_of(shop), ["services:toner"], (), by="x", at=NOON)
+    with pytest.raises(SetupError) as refused:
+        decide(half, approve, reject, by="x", at=NOON)
+    assert refused.value.code == code
+
+
+def test_what_was_answered_in_part_is_not_asked_again_and_the_rest_is(shop: Shop) -> None:
+    proposal = proposal_of(shop)
+    half, _ = decide(proposal, ["services:toner"], ["services:balayage"], by="x", at=NOON)
+    approved = apply(shop, half, {"services:toner"})
+    last = answered_scrape(half, shop, shop)
+    assert proposal.scraped is not None
+    assert told(approved, proposal.scraped, last) == [("removed", at.id) for at in half.undecided]
+    whole, _ = decide(half, (), "all", by="x", at=NOON)
+    assert told(approved, proposal.scraped, answered_scrape(whole, approved, last)) == []
+    assert told(approved, proposal.scraped, answered_scrape(half, shop, None)) == [
+        ("removed", at.id) for at in half.undecided
+    ]

@@ -46,7 +46,7 @@ async def counter(tmp_path: Path) -> AsyncGenerator[Counter]:
     async with open_office(tmp_path) as office:
         app = FastAPI()
         desk = ShopDesk("the admin's own", "the operators' own")
-        app.include_router(setup_router(office.onboarding, desk))
+        app.include_router(setup_router(office.onboarding, office.approval, desk))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -185,15 +185,97 @@ async def test_only_the_admin_sets_up(counter: Counter, headers: dict[str, str],
     assert counter.office.site.asked == []
 
 
-@pytest.mark.parametrize("path", ["/shop/1/config", "/shop/setup/any"])
+@pytest.mark.parametrize("path", ["/shop/1/config", "/shop/setup/any", "/shop/1/proposals"])
 async def test_strangers_read_nothing(counter: Counter, path: str) -> None:
     assert refused(await counter.get(path, {})) == (401, "token_missing")
     assert refused(await counter.get(path, {"Authorization": "Bearer guess"})) == (403, "token_refused")
 
 
+async def proposed(counter: Counter) -> dict[str, Any]:
+    """What waits for a word after the site has raised its prices."""
+    await counter.post(counter.body(), "?wait=true")
+    counter.office.site.at["/prices"] = page("<li>Cut: 50</li><li>Toner: 20</li>")
+    await counter.post(counter.body(), "?wait=true")
+    told = await counter.get("/shop/1/proposals", OPERATOR)
+    assert told.status_code == 200, told.text
+    return told.json()["proposal"]
+
+
+async def decide(
+    counter: Counter, proposal_id: str, body: object, headers: dict[str, str] = ADMIN, location: str = "1"
+) -> httpx.Response:
+    return await counter.client.post(f"/shop/{location}/proposals/{proposal_id}", json=body, headers=headers)
+
+
+async def test_a_proposal_is_read_and_decided(counter: Counter) -> None:
+    proposal = await proposed(counter)
+    assert [(at["id"], at["kind"]) for at in proposal["changes"]] == [
+        ("services:cut", "changed"),
+        ("services:toner", "added"),
+        ("services:balayage", "removed"),
+    ]
+    cut = proposal["changes"][0]
+    assert (cut["before"]["price"], cut["after"]["price"], cut["source"], cut["decision"]) == (
+        *("45.00", "50.00", None, None),
+    )
+    half = await decide(counter, proposal["id"], {"approve": ["services:cut"]})
+    assert (half.status_code, half.json()["version"], half.json()["proposal"]["state"]) == (200, 2, "open")
+    assert (await counter.get("/shop/1/proposals")).json() == {"proposal": half.json()["proposal"]}
+    rest = await decide(counter, proposal["id"], {"approve": "all", "reject": ["services:balayage"]})
+    assert (rest.status_code, rest.json()["version"], rest.json()["proposal"]["state"]) == (200, 3, "approved")
+    assert rest.json()["proposal"]["decided_by"] == "admin"
+    assert (await counter.get("/shop/1/proposals")).json() == {"proposal": None}
+    config = (await counter.get("/shop/1/config")).json()
+    assert [(at["name"], float(at["price"])) for at in config["services"]] == [
+        *(("Cut", 50), ("Balayage", 180), ("Toner", 20)),
+    ]
+    assert refused(await decide(counter, proposal["id"], {"reject": "all"})) == (409, "proposal_decided")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 422, "nothing_decided"),
+        ({"approve": []}, 422, "nothing_decided"),
+        ({"approve": "everything"}, 422, "approve_invalid"),
+        ({"reject": [1]}, 422, "reject_invalid"),
+        ({"aprove": "all"}, 422, "body_invalid"),
+        ([], 422, "body_invalid"),
+        ({"approve": ["services:nobody"]}, 404, "change_unknown"),
+        ({"approve": "all", "reject": "all"}, 422, "change_contradicted"),
+        ({"approve": ["x" * 300_000]}, 413, "body_too_large"),
+    ],
+)
+async def test_a_word_that_is_none_stores_nothing(counter: Counter, body: object, status: int, code: str) -> None:
+    proposal = await proposed(counter)
+    assert refused(await decide(counter, proposal["id"], body)) == (status, code)
+    assert (await counter.get("/shop/1/proposals")).json() == {"proposal": proposal}
+    assert (await counter.get("/shop/1/config")).json()["version"] == 1
+
+
+async def test_an_outdated_proposal_and_those_of_others(counter: Counter) -> None:
+    first = await proposed(counter)
+    await counter.post(counter.body(), "?wait=true")
+    assert refused(await decide(counter, first["id"], {"approve": "all"})) == (409, "proposal_outdated")
+    newest = (await counter.get("/shop/1/proposals")).json()["proposal"]
+    await counter.post(counter.body(location_id=2, phone_number="+18084826292"), "?wait=true")
+    assert (await counter.get("/shop/2/proposals")).json() == {"proposal": None}
+    for location, name, code in (
+        ("2", newest["id"], "proposal_unknown"),
+        ("1", "nobody", "proposal_unknown"),
+        ("9", newest["id"], "location_unknown"),
+        ("x", newest["id"], "location_unknown"),
+    ):
+        assert refused(await decide(counter, name, {"approve": "all"}, location=location)) == (404, code)
+    assert refused(await decide(counter, newest["id"], {"approve": "all"}, OPERATOR)) == (403, "token_refused")
+    assert refused(await decide(counter, newest["id"], {"approve": "all"}, {})) == (401, "token_missing")
+    assert (await counter.get("/shop/1/proposals")).json()["proposal"] == newest
+
+
 @pytest.mark.parametrize("location", ["7", "0", "x", "-1", "9" * 30, "%F0%9F%92%87"])
 async def test_a_shop_nobody_set_up(counter: Counter, location: str) -> None:
-    assert refused(await counter.get(f"/shop/{location}/config")) == (404, "location_unknown")
+    for what in ("config", "proposals"):
+        assert refused(await counter.get(f"/shop/{location}/{what}")) == (404, "location_unknown")
 
 
 async def test_a_job_nobody_began(counter: Counter) -> None:

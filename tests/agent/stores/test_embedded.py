@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import NotFound, StoreError, Unavailable
-from agent.model import CallRecord, Shop, Turn
+from agent.model import CallRecord, Proposal, Service, Shop, Turn
 from agent.stores.embedded import EmbeddedStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -166,6 +166,46 @@ async def test_a_database_of_a_newer_house_is_refused_untouched(tmp_path: Path):
         async with EmbeddedStore.open(path):
             pass
     assert refused.value.code == "store_is_newer"
+
+
+async def test_a_file_from_before_proposals_gets_what_it_lacks_once(tmp_path: Path):
+    path = tmp_path / "chairside.db"
+    shop = SHOP.model_copy(update={"services": (Service(name="Cut"),)})
+    async with EmbeddedStore.open(path) as store:
+        await store.store_knowledge("location_1", shop)
+        await store.store_knowledge("location_2", shop.model_copy(update={"location_id": 2, "phone_number": "+1808"}))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for table in ("services", "professionals", "knowledge_proposals", "approved_scrapes"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("UPDATE salon_static_data SET data = '{' WHERE location_id = 2")
+        db.execute("PRAGMA user_version = 2")
+    kept: list[object] = []
+    for _ in range(2):
+        async with EmbeddedStore.open(path) as store:
+            assert await store.get_open_proposal(1) is None
+            with closing(sqlite3.connect(path)) as db:
+                kept.append(db.execute("SELECT id, location_id, name, active FROM services").fetchall())
+    assert [row[1:] for row in kept[0]] == [(1, "Cut", 1)]
+    assert kept[0] == kept[1]
+
+
+async def test_a_stored_proposal_nobody_can_read_is_a_store_error_and_can_be_superseded(tmp_path: Path):
+    path = tmp_path / "chairside.db"
+    spoiled, good = (
+        Proposal(id=name, location_id=1, based_on=1, changes=(), created_at=NOON, scraped=SHOP) for name in "ab"
+    )
+    async with EmbeddedStore.open(path) as store:
+        await store.store_approved(SHOP, SHOP)
+        await store.propose(spoiled)
+        for data in ("{", "[]", "{}", '{"changes": 1}'):
+            with closing(sqlite3.connect(path, isolation_level=None)) as db:
+                db.execute("UPDATE knowledge_proposals SET data = ?", (data,))
+                db.execute("UPDATE approved_scrapes SET data = ?", (data,))
+            for reading in (store.get_open_proposal(1), store.get_proposal(1, "a"), store.get_approved_scrape(1)):
+                with pytest.raises(StoreError):
+                    await reading
+        await store.propose(good)
+        assert await store.get_open_proposal(1) == good
 
 
 async def test_a_stored_shop_nobody_can_read_is_a_store_error_and_can_be_replaced(tmp_path: Path):

@@ -16,7 +16,7 @@ from rig.postgres import Cluster
 from rig.project import Project
 
 from agent.errors import Conflict, Denied, NotFound, SettingsError, StoreError, Unavailable
-from agent.model import CallRecord, Message, SalonInfo, ScrapedService, Shop, Source, Turn
+from agent.model import CallRecord, Message, Proposal, SalonInfo, ScrapedService, Shop, Source, Turn
 from agent.stores.supabase import SupabaseStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,6 +26,9 @@ SHOP = Shop(
 CALL = CallRecord(call_sid="CA1", location_id=1, caller="anonymous", called="+18084826296", started_at=NOON)
 TURN = Turn(call_sid="CA1", location_id=1, index=1, heard="hello", at=NOON)
 MESSAGE = Message(call_sid="CA1", location_id=1, tool_call_id="call_1", text="Ring me", at=NOON)
+PROPOSAL = Proposal(
+    id="00000000-0000-4000-8000-00000000000a", location_id=1, based_on=1, changes=(), created_at=NOON, scraped=SHOP
+)
 CUT = ScrapedService(service_name="Cut", price=Decimal(40), source=Source(url="https://salon.example"))
 
 Verb = Callable[[SupabaseStore], Coroutine[Any, Any, object]]
@@ -36,6 +39,9 @@ READS: dict[str, Verb] = {
     "get_scraped_services": lambda store: store.get_scraped_services(1),
     "get_scraped_professionals": lambda store: store.get_scraped_professionals(1),
     "get_salon_info": lambda store: store.get_salon_info(1),
+    "get_open_proposal": lambda store: store.get_open_proposal(1),
+    "get_proposal": lambda store: store.get_proposal(1, PROPOSAL.id),
+    "get_approved_scrape": lambda store: store.get_approved_scrape(1),
     "get_call": lambda store: store.get_call(1, "CA1"),
     "recent_calls": lambda store: store.recent_calls(1),
     "get_turns": lambda store: store.get_turns(1, "CA1"),
@@ -46,12 +52,14 @@ WRITES: dict[str, Verb] = {
     "insert_scraped_services": lambda store: store.insert_scraped_services(1, [CUT]),
     "insert_scraped_professionals": lambda store: store.insert_scraped_professionals(1, []),
     "insert_salon_info": lambda store: store.insert_salon_info(1, SalonInfo()),
+    "propose": lambda store: store.propose(PROPOSAL),
+    "store_approved": lambda store: store.store_approved(SHOP, SHOP),
     "open_call": lambda store: store.open_call(CALL),
     "add_turn": lambda store: store.add_turn(TURN),
     "close_call": lambda store: store.close_call(1, "CA1", ended_at=NOON, reason="failed", greeting=""),
     "take_message": lambda store: store.take_message(MESSAGE),
 }
-VERBS = READS | WRITES
+VERBS = READS | WRITES | {"decide": lambda store: store.decide(PROPOSAL, None, SHOP)}
 
 
 @pytest.fixture
@@ -209,15 +217,22 @@ async def test_a_missing_grant_is_denied(project: Project, store: SupabaseStore)
 
 
 async def test_what_cannot_be_read_is_a_store_error_and_can_be_replaced(project: Project, store: SupabaseStore):
-    await store.store_knowledge("location_1", SHOP)
+    await store.store_approved(SHOP, SHOP)
+    await store.propose(PROPOSAL)
     await store.open_call(CALL)
     with project.connect() as database:
+        database.execute("""update approved_scrapes set data = '{}'""")
+        database.execute("""update knowledge_proposals set data = '[]'""")
         database.execute("""update salon_static_data set data = '{"location_id": 1}'""")
         database.execute("update customer_interactions set called = 'nobody'")
-    for reading in (store.get_location_knowledge(1), store.list_shops(), store.get_call(1, "CA1")):
+    for name in (
+        *("get_location_knowledge", "list_shops", "get_call"),
+        *("get_open_proposal", "get_proposal", "get_approved_scrape"),
+    ):
         with pytest.raises(StoreError) as refused:
-            await reading
-        assert refused.value.code in ("stored_shop_unreadable", "stored_row_unreadable")
+            await READS[name](store)
+        assert refused.value.code.startswith("stored_")
+        assert refused.value.code.endswith("_unreadable")
     assert (await store.store_knowledge("location_1", SHOP)).version == 2
 
 
@@ -234,7 +249,7 @@ async def test_a_project_without_our_tables_says_so_until_the_migrations_are_app
             with project.connect() as database:
                 rig.project.migrate(database)
             await _until_known(store)
-            for name in (name for name in VERBS if name not in ("add_turn", "close_call")):
+            for name in (name for name in VERBS if name not in ("add_turn", "close_call", "decide")):
                 await VERBS[name](store)
 
 
