@@ -306,6 +306,10 @@ class TestWhoDoesIt:
         both = visit(ask(CUT, BLOW_DRY, staff=("Priya", "Ana")), "2026-11-05 15:00")
         assert said(both) == "Priya 15:00 Ladies' Cut, Ana 15:45 Blow Dry"
 
+    def test_who_has_begun_with_a_client_takes_them_back(self):
+        all_three = visit(ask(CUT, BEARD, BLOW_DRY, staff=("Priya", None, None)), "2026-11-05 10:00")
+        assert [part.staff for part in all_three.parts] == ["Priya", "Marcus", "Priya"]
+
     def test_a_gloss_is_done_by_whoever_did_the_colour(self):
         both = visit(ask(CUT, COLOUR, GLOSS, staff=("Priya", None, None)), "2026-11-05 10:00")
         assert said(both) == "Priya 10:00 Ladies' Cut, Ana 10:45 Root Colour, Ana 12:15 Gloss"
@@ -528,6 +532,13 @@ class TestClocksChange:
         assert (
             why.say == "On Sunday 25 October the clocks go back, and appointments are not in the hour that comes twice."
         )
+
+    def test_what_follows_an_appointment_is_not_in_the_hour_that_comes_twice(self):
+        """Ana is free from 01:20 on, the second time."""
+        until = at("2026-10-25 01:20").replace(fold=1).astimezone(UTC)
+        book = [BusyStretch(staff="Ana", starts=until - timedelta(hours=3), ends=until)]
+        found = free(self.night, ask(FRINGE), date(2026, 10, 25), busy=book, now=self.autumn)
+        assert clocks(found.visits)[:2] == ["02:00", "02:15"]
 
     def test_a_visit_over_the_change_has_its_real_length(self):
         dye = Service(name="Dye", minutes=120, processing=(Processing(after=30, minutes=60),))
