@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 from agent.bookings.diary import Book, Diary
@@ -119,9 +119,12 @@ def first_free(
 
 
 def to_load(shop: Shop, first: date, last: date) -> tuple[datetime, datetime]:
-    """From when to when the book has to be read to look at the local days first..last."""
-    begins = datetime.combine(first, time.min, tzinfo=shop.zone)
-    ends = datetime.combine(last + DAY, time.min, tzinfo=shop.zone)
+    """From when to when the book has to be read to look at the local days first..last; UTC.
+
+    `nearest` looks at NEAREST_DAYS days from the one asked for, or from today.
+    """
+    begins = datetime.combine(first, time.min, tzinfo=shop.zone).astimezone(UTC)
+    ends = datetime.combine(last + DAY, time.min, tzinfo=shop.zone).astimezone(UTC)
     return begins - BUFFER, ends + BUFFER
 
 

@@ -67,7 +67,9 @@ def spoken_day(day: date, today: date) -> str:
 
 
 def spoken_time(at: time) -> str:
-    """9 AM, 3:45 PM. Not strftime: its words follow the machine's locale."""
+    """9 AM, 12 noon, 3:45 PM. Not strftime: its words follow the machine's locale."""
+    if at.hour % 12 == at.minute == 0:
+        return "12 noon" if at.hour else "12 midnight"
     minutes = f":{at.minute:02d}" if at.minute else ""
     return f"{at.hour % 12 or 12}{minutes} {'AM' if at.hour < 12 else 'PM'}"
 
