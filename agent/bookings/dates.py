@@ -15,7 +15,7 @@ from agent.bookings.asking import Asking
 from agent.bookings.day_meanings import OnWeekday
 from agent.bookings.english import ENGLISH
 from agent.bookings.named_days import EITHER_ORDER, MONTH_FIRST, country_of
-from agent.bookings.said import Said, listen
+from agent.bookings.said import Other, Said, listen
 from agent.bookings.spoken_day import SEARCHED, DayOrder, Days, Horizon, Place, Trouble, place
 from agent.bookings.spoken_time import Bounds, Clock, Shift, likely
 from agent.bookings.when import DateQuestion, When
@@ -86,12 +86,13 @@ class _Resolver:
             return self.asking.question("not_understood")
         if said.from_now:
             return self._at_moment(said.from_now.minutes)
-        if said.day is None and not said.names_time:
+        aimless = said.shift is not None and not said.shift.later and self.before is None
+        if aimless or (said.day is None and not said.names_time):
             return self.asking.question("too_vague")
         days = self._days()
         if isinstance(days, Trouble):
             return self.asking.trouble(days, self._timed)
-        if said.other_days:
+        if said.others:
             return self._which_day(days)
         return self._on(days)
 
@@ -297,12 +298,15 @@ class _Resolver:
         return self.asking.choose("ambiguous_time", options)
 
     def _which_day(self, days: Days) -> When | DateQuestion:
-        places = [days, *(place(other, self.horizon) for other in self.said.other_days)]
-        whens = [self._on(found) for found in places if isinstance(found, Days)]
-        options = tuple(when for when in whens if isinstance(when, When))
+        whens = [self._on(days), *(self._otherwise(other) for other in self.said.others)]
+        options = tuple(sorted((when for when in whens if isinstance(when, When)), key=lambda when: when.first))
         if not options:
             return self._on(days)
         return options[0] if len(options) == 1 else self.asking.choose("ambiguous_day", options)
+
+    def _otherwise(self, other: Other) -> When | DateQuestion:
+        said = replace(self.said, day=other.day, clock=other.clock or self.said.clock, others=[])
+        return replace(self, said=said).resolve()
 
     def _at_moment(self, minutes: int) -> When:
         """So many minutes on, by the clock on the wall even where it changes in between."""

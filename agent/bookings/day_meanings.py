@@ -62,6 +62,8 @@ class Month:
     on: int = 0
     stretch: Stretch = ""
     year: int = 0
+    week: int = 0
+    """The first seven days are 1; 0 is all of it."""
 
 
 @dataclass(frozen=True)

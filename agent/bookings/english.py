@@ -16,6 +16,8 @@ from agent.bookings.spoken_words import Vocabulary
 
 _NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|thirty|forty|noon|midday"
 
+_DAYS = "|".join(WEEKDAYS)
+
 _DROPPED = frozenset({
     "the", "a", "an", "um", "uh", "er", "erm", "hmm", "mm", "please", "just", "maybe", "perhaps", "probably",
     "possibly", "well", "like", "okay", "ok", "yeah", "yes", "hi", "hello", "then", "but", "there's", "is", "it's",
@@ -27,7 +29,9 @@ VOCABULARY = Vocabulary(
     rewrites=tuple(
         (re.compile(pattern), instead)
         for pattern, instead in (
+            (rf"\b({_DAYS}) ?[-–] ?(?=(?:{_DAYS})\b)", r"\1 to "),
             (r"(?<=[a-z])-(?=[a-z])", " "),
+            (r"\bin (about|around|roughly|approximately)\b", r"\1 in"),
             (r"\bi am\b|\bi'm\b", "i "),
             (r"(?<![a-z])([ap])\.? ?m(?![a-z])\.?", r" \1m "),
             (r"\b(?:o|oh)[' ]? ?clock\b", " oclock "),
@@ -93,6 +97,7 @@ BOUND_PHRASES: tuple[Rule, ...] = (
     Rule("<until> <b:days>", _days_between),
     Rule("<since> <days>", _around_day),
     Rule("week of|commencing|beginning|starting <days>", lambda f: (Around(f.days(), 0, whole=True),)),
+    Rule("<days> week", lambda f: (Around(f.days(), 0, whole=True),)),
     Rule("<which> after <days>", _weekday_beside(back=False)),
     Rule("<which> before <days>", _weekday_beside(back=True)),
 )

@@ -48,7 +48,8 @@ def _weekday(plus_weeks: int = 0, *, following: bool = False) -> Callable[[Found
 
 
 def _date(found: Found) -> tuple[object, ...]:
-    return (OnDate(found.get("dom") or found.get("ordinal"), found.get("month"), found.get("year")),)
+    year = 2000 + found.get("yy") if "yy" in found else found.get("year")
+    return (OnDate(found.get("dom") or found.get("ordinal"), found.get("month"), year),)
 
 
 def _date_on(months: int) -> Callable[[Found], tuple[object, ...]]:
@@ -105,6 +106,8 @@ WEEKDAY_PHRASES: tuple[Rule, ...] = (
     Rule("[on] <weekday> of|in [this] week", lambda f: (Within(f.get("weekday"), Week(0)),)),
     Rule("[on] <weekday> this week", lambda f: (Within(f.get("weekday"), Week(0)),)),
     Rule("[on] [this] <weekday> week", _weekday(1)),
+    Rule("[on] next <weekday> week", _weekday(1, following=True)),
+    Rule("<n> <weekday> from now", lambda f: (OnWeekday(f.get("weekday"), plus_weeks=f.get("n") - 1),)),
     Rule("week on|from|this [this|coming] <weekday>", _weekday(1)),
     Rule("week on|from next <weekday>", _weekday(1, following=True)),
     Rule("week next <weekday>", _weekday(1)),
@@ -116,6 +119,7 @@ WEEKDAY_PHRASES: tuple[Rule, ...] = (
     Rule("[on] <weekday> in fortnight [time]", lambda f: (Within(f.get("weekday"), Week(2)),)),
     Rule("[on] <weekday> after next", _weekday(1, following=True)),
     Rule("[on] <weekday> week after next", _weekday(1, following=True)),
+    Rule("[on] <weekday> of|in week after", lambda f: (Within(f.get("weekday"), Since(7, whole=True)),)),
     Rule("[on] <weekday> [of|in] following week", lambda f: (Within(f.get("weekday"), Since(7, whole=True)),)),
     Rule("[on] <weekday> after that", lambda f: (Following(f.get("weekday")),)),
     Rule("[on] <weekday> after <end>", lambda f: (Following(f.get("weekday")),)),
@@ -133,10 +137,13 @@ WEEKDAY_PHRASES: tuple[Rule, ...] = (
 DATE_PHRASES: tuple[Rule, ...] = (
     Rule("[on] <dom> [of] <month> [<year>]", _date),
     Rule("[on] <month> <dom> [<year>]", _date),
+    Rule("[on] <dom> [of] <month> 20 <yy>", _date),
+    Rule("[on] <month> <dom> 20 <yy>", _date),
     Rule("[on] <ordinal>", _date),
     Rule("[on] <dom> of|in next month", _date_on(1)),
     Rule("[on] <dom> next month", _date_on(1)),
-    Rule("[on] <dom> of|in [this] month", _date_on(0)),
+    Rule("[on] <dom> of month", _date),
+    Rule("[on] <dom> of|in this month", _date_on(0)),
     Rule("[on] <dom> this month", _date_on(0)),
     Rule("[on] <dom> month after next", _date_on(2)),
     Rule("[on] <ordinal> of <month:ordinal> [<year>]", _date),
@@ -195,6 +202,12 @@ STRETCH_PHRASES: tuple[Rule, ...] = (
     Rule("[in] early|start|beginning [of|in] <month>", lambda f: (Month(f.get("month"), stretch="early"),)),
     Rule("[in] middle|mid [of] <month>", lambda f: (Month(f.get("month"), stretch="middle"),)),
     Rule("[at] end|late [of|in] <month>", lambda f: (Month(f.get("month"), stretch="late"),)),
+    Rule("[in] <ordinal> week of|in <month>", lambda f: (Month(f.get("month"), week=f.get("ordinal")),)),
+    Rule("[in] <ordinal> week of|in next month", lambda f: (Month(on=1, week=f.get("ordinal")),)),
+    Rule("[in] last week of|in <month>", lambda f: (Month(f.get("month"), stretch="late"),)),
+    *always(Month(stretch="late"), "[in] last week of|in [this] month"),
+    *always(Month(1, week=1), "[in] 1st week of|in new year"),
+    *always(Week(2), "not next week week after"),
     *always(Since(0), "[on] same day", "[on] that day"),
     *always(Since(1), "day after [that]", "next|following day"),
     *always(Since(-1), "day before [that]"),

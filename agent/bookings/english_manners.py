@@ -34,6 +34,11 @@ MANNER_PHRASES: tuple[Rule, ...] = (
     *always((AnyDay(), Manner("any_time")), "any day [any] [time]", "any day at all", "whatever day", "whichever day"),
     *always((TODAY, Manner("from_now_on")), "later today", "later on today", "rest of day", "today later [on]"),
     *always(Manner("same_time"), "[at] same time", "that time", "[at] same hour"),
+    *always(
+        (Since(7), Manner("same_time")),
+        "[at] same time next|following week", "[at] same time week after", "[at] this time next week",
+        "same day and time next week",
+    ),
     *always((Since(0), Manner("same_time")), "same day and time", "same day same time"),
     *always(
         Manner("approximate"),
@@ -42,7 +47,8 @@ MANNER_PHRASES: tuple[Rule, ...] = (
     *always(
         Manner("vague"),
         "sometime", "some time", "some day", "someday", "1 of these days", "[in] few days|weeks|months",
-        "[in] couple [of] days|months", "next year", "in [new] year", "another day|time", "different day|time",
+        "[in] couple [of] days|months", "month from|on <weekday>", "[in] <ordinal> week",
+        "next year", "in [new] year", "another day|time", "different day|time",
     ),
 )
 

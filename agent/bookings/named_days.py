@@ -17,6 +17,7 @@ EITHER_ORDER = frozenset({"CA"})
 """Countries that write both."""
 
 
+@lru_cache(maxsize=256)
 def named_day(name: str, country: str, today: date) -> date | None:
     """The next day of this name that is not over, or None: no such day there, or the country is not known."""
     try:

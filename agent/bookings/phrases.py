@@ -29,6 +29,7 @@ SORTS: dict[str, Sort] = {
     "digit": lambda word: _number(word, 1, 1, 9),
     "hhmm": lambda word: len(word.text) >= 3 and _number(word, 4, 0, 2400) and word.value % 100 < 60,
     "year": lambda word: len(word.text) == 4 and _number(word, 4, 2000, 2199),
+    "yy": lambda word: len(word.text) == 2 and _number(word, 2, 24, 29),
     "dom": lambda word: word.kind == "ordinal" or _number(word, 2, 0, 99),
     "time": lambda word: isinstance(word.means, Clock) or _number(word, 2, 0, 24),
     "five": lambda word: word.kind == "number" and word.text in ("5", "10", "20", "25"),

@@ -5,11 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.bookings.day_meanings import WHOLE, Both, DayMeaning, Numeric, Offset, OnDate, OnWeekday, Week, Within
+from agent.bookings.day_meanings import (
+    WHOLE,
+    Around,
+    Both,
+    DayMeaning,
+    Numeric,
+    Offset,
+    OnDate,
+    OnWeekday,
+    Since,
+    Week,
+    Within,
+)
 from agent.bookings.language import Language
 from agent.bookings.phrases import SORTS, reduce
 from agent.bookings.spoken_time import Bounds, Clock, FromNow, Link, Manner, Part, Shift, TimeMeaning
 from agent.bookings.spoken_words import Word, split
+
+
+@dataclass(frozen=True)
+class Other:
+    """A day that would do as well, and its own time where one was said ("Friday at two or Saturday at three")."""
+
+    day: DayMeaning
+    clock: Clock | None = None
 
 
 @dataclass
@@ -17,8 +37,8 @@ class Said:
     """The parts of a phrase about time; what was not said is None or empty."""
 
     day: DayMeaning | None = None
-    other_days: list[DayMeaning] = field(default_factory=list[DayMeaning])
-    """After "or"."""
+    others: list[Other] = field(default_factory=list[Other])
+    """Days after "or"."""
     clock: Clock | None = None
     other_clocks: list[Clock] = field(default_factory=list[Clock])
     bounds: Bounds | None = None
@@ -80,18 +100,19 @@ def _beside_time(tokens: Sequence[Word], at: int, language: Language) -> bool:
 
 def _gather(tokens: Sequence[Word]) -> Said:
     said = Said()
-    either = excluding = amended = False
+    either = excluding = amended = sentence = moving = False
     for token in tokens:
         means = token.means
         if isinstance(means, Link):
             either, excluding = means.what == "or", means.what == "not"
             amended = amended or means.what == "correction"
+            moving = moving or means.what == "move"
         elif isinstance(means, DayMeaning):
             if excluding:
                 said.excluded = True
             else:
-                _add_day(said, means, either=either, amended=amended)
-            either = excluding = amended = False
+                _add_day(said, means, either=either, amended=amended or sentence or moving)
+            either = excluding = amended = sentence = False
         elif isinstance(means, TimeMeaning):
             if amended and not isinstance(means, Manner):
                 said.forget_time()
@@ -100,18 +121,34 @@ def _gather(tokens: Sequence[Word]) -> Said:
                 _add_time(said, means, either=either)
             either = excluding = False
         elif token.kind == "stop":
-            amended = amended or (said.day is not None and said.names_time)
+            sentence = True
     return said
 
 
 def _add_day(said: Said, day: DayMeaning, *, either: bool, amended: bool) -> None:
-    if said.day is None or amended:
+    if isinstance(day, Since) and said.day is not None:  # "tomorrow or the day after"
+        day = Around(said.day, day.days, day.whole)
+    if said.day is None or (amended and not either):
         said.day = day
-        said.other_days.clear()
-    elif either:
-        said.other_days.append(day)
+        said.others.clear()
+    elif either or _rivals(said.day, day):
+        said.others.append(Other(_alike(said.day, day)))
+    elif said.others:
+        said.others[-1] = Other(_together(said.others[-1].day, day))
     else:
         said.day = _together(said.day, day)
+
+
+def _rivals(one: DayMeaning, other: DayMeaning) -> bool:
+    """ "Monday, Tuesday or Wednesday": weekdays in a row are a choice."""
+    return isinstance(one, OnWeekday) and isinstance(other, OnWeekday) and one != other
+
+
+def _alike(one: DayMeaning, other: DayMeaning) -> DayMeaning:
+    """ "Next Thursday or Friday": both are next week's."""
+    if isinstance(one, OnWeekday) and isinstance(other, OnWeekday) and other == OnWeekday(other.day):
+        return OnWeekday(other.day, one.week, one.plus_weeks)
+    return other
 
 
 def _together(one: DayMeaning, other: DayMeaning) -> DayMeaning:
@@ -119,7 +156,7 @@ def _together(one: DayMeaning, other: DayMeaning) -> DayMeaning:
     for weekday, day in ((one, other), (other, one)):
         if not isinstance(weekday, OnWeekday) or weekday.week == "last" or weekday.plus_weeks:
             continue
-        if isinstance(day, WHOLE):
+        if isinstance(day, WHOLE) or (isinstance(day, Around | Since) and day.whole):
             return Within(weekday.day, day)
         if isinstance(day, Offset) and day.days and day.days % 7 == 0:
             return Within(weekday.day, Week(day.days // 7))
@@ -134,6 +171,8 @@ def _add_time(said: Said, means: object, *, either: bool) -> None:
     match means:
         case Clock() if either and said.clock is not None:
             said.other_clocks.append(means)
+        case Clock() if said.others and said.clock is not None:
+            said.others[-1] = Other(said.others[-1].day, means)
         case Clock():
             said.clock = means
             said.other_clocks.clear()

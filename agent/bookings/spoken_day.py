@@ -196,10 +196,12 @@ def _week(said: Week, horizon: Horizon) -> Place:
 def _month(said: Month, horizon: Horizon) -> Place:
     year, month = _said_month(said.month, said.on, horizon.today)
     year = said.year or year
-    length = monthrange(year, month)[1]
-    from_day, to_day = {"": (1, length), "early": (1, 10), "middle": (11, 20), "late": (length - 6, length)}[
-        said.stretch
-    ]
+    if said.week > 4:
+        return Trouble("no_such_date")
+    if said.week:
+        return Days(date(year, month, 7 * said.week - 6), date(year, month, 7 * said.week))
+    end = monthrange(year, month)[1]
+    from_day, to_day = {"": (1, end), "early": (1, 10), "middle": (11, 20), "late": (end - 6, end)}[said.stretch]
     return Days(date(year, month, from_day), date(year, month, to_day))
 
 

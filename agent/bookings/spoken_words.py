@@ -63,7 +63,7 @@ def split(words: str, vocabulary: Vocabulary) -> list[Word]:
     text = _digits(text[: 2 * LONGEST], vocabulary)
     tokens = [_word(match, vocabulary) for match in _TOKEN.finditer(text)]
     tokens = _without_dialling([token for token in tokens if token.text not in vocabulary.dropped], vocabulary)
-    return _months(tokens, vocabulary)
+    return _months(_without_abbreviating(tokens), vocabulary)
 
 
 def _without_dialling(words: list[Word], vocabulary: Vocabulary) -> list[Word]:
@@ -74,6 +74,16 @@ def _without_dialling(words: list[Word], vocabulary: Vocabulary) -> list[Word]:
         run = list(grouped)
         digits = sum(len(word.text) for word in run if word.kind == "number" and not _is_year(word))
         kept.extend(run if not row or digits < DIALLED else [])
+    return kept
+
+
+def _without_abbreviating(words: list[Word]) -> list[Word]:
+    """`words` without the stop that only shortens a name: "Nov. 5" is one sentence."""
+    kept: list[Word] = []
+    for word in words:
+        named = bool(kept) and kept[-1].kind in ("weekday", "month") and len(kept[-1].text) < 6
+        if word.kind != "stop" or not named:
+            kept.append(word)
     return kept
 
 
