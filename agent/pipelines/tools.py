@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from agent.errors import ChairsideError
 from agent.events import MessageTaken, ToolUsed
+from agent.knowledge.menu import find_service_answer, menu_section
 from agent.model import Message, Shop
 from agent.pipelines.line import HangUpFrame
 from agent.pipelines.tap import CallLog, Tap
@@ -73,7 +74,29 @@ async def end_call(params: FunctionCallParams) -> None:
     await _use(params, lambda desk: _end_call(desk, params))
 
 
+@tool_options(timeout_secs=8)
+async def find_service(params: FunctionCallParams, words: str) -> None:
+    """Look through the shop's whole menu. Use it before you name a service or price that is not in the shop facts.
+
+    Args:
+        words: What the caller asked for, in the caller's own words.
+    """
+    await _use(params, lambda desk: _find_service(desk, words))
+
+
 TOOLS: tuple[DirectFunction, ...] = (take_message, end_call)
+
+
+def tools_for(shop: Shop) -> list[DirectFunction]:
+    """What the model may do at this shop; the same for every call of one version of it, as the prompt is.
+
+    A menu that stands whole in the prompt needs no looking up: a tool less is a round trip less.
+    """
+    return [*TOOLS] if menu_section(shop).whole else [find_service, *TOOLS]
+
+
+async def _find_service(desk: ToolDesk, words: str) -> Answer:
+    return Answer("ok", find_service_answer(desk.shop, words))
 
 
 async def _take_message(
