@@ -14,6 +14,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.emulators.notes import UNKNOWN, Notes, asks_of_unlisted, find_answer, read_notes
+from agent.emulators.structured import nothing, schema_of
 from agent.emulators.vendor import Json, objects, parse_json
 
 _EMERGENCY = re.compile(
@@ -104,6 +105,8 @@ def answer(body: Json, rules: Sequence[Rule] = ()) -> Reply:
         if _fits(rule, situation):
             tools = (rule.tool,) if rule.tool else ()
             return Reply(say=rule.say, tools=tools, ttft_ms=rule.ttft_ms, status=rule.status)
+    if (wanted := schema_of(body)) is not None:
+        return Reply(say=json.dumps(nothing(wanted[1])))  # what stands on a page is a scenario's to say
     if situation.tool:
         return Reply(say=_after_tool(situation))
     if situation.prompted:

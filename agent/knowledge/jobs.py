@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from agent.knowledge.extract.facts import SecondReading
 from agent.knowledge.proposals import Proposal
 from agent.model import LocationId, Model, Name, PhoneNumber, ZoneName
 
@@ -61,6 +62,8 @@ class Job(Model):
     """Of the shop as it is stored now, when `done`."""
     proposal: Proposal | None = None
     missing: tuple[MissingPage, ...] = ()
+    second_reading: SecondReading | None = None
+    """What became of asking a language model; None: it was not asked."""
     started_at: AwareDatetime
     ended_at: AwareDatetime | None = None
 

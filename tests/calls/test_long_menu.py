@@ -1,4 +1,4 @@
-"""A shop with four hundred services: the prompt cannot hold them, the model looks them up, the caller hears the price."""
+"""Four hundred services: the prompt cannot hold them, the model looks one up, and the caller hears its price."""
 
 from __future__ import annotations
 
