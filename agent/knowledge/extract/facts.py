@@ -138,6 +138,7 @@ def prediction(facts: SiteFacts) -> dict[str, Any]:
         "address": facts.addresses[0].value if facts.addresses else "",
         "addresses": [address.value for address in facts.addresses],
         "faq": [{"q": f.question, "a": f.answer, "source": _source(f)} for f in facts.faq],
+        "policies": [{"name": p.name, "text": p.text, "source": _source(p)} for p in facts.policies],
         "currency": facts.currency.value if facts.currency else None,
         "country": facts.country,
         "language": facts.language,
