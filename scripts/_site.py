@@ -112,13 +112,13 @@ class Outcome:
 
 
 async def look(website_url: str, folder: Path | None, settings: Callable[[], Settings]) -> tuple[Site, SiteFacts]:
-    """Read a site and store nothing. Raises ScrapeError, SetupError."""
+    """Read a site and store nothing; saved pages by the rules alone. Raises ScrapeError, SetupError."""
     scrape = _scrape(folder, settings)
     with following() as show:
         show("fetching", 0, 0)
         site = await scrape(website_url, lambda done, known: show("fetching", done, known))
         show("reading", len(site.pages), len(site.pages))
-        facts = await site_reader(settings()).extract(site.texts())
+        facts = await site_reader(settings() if folder is None else None).extract(site.texts())
     return site, facts
 
 

@@ -13,10 +13,9 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from loguru import logger
-from openai import AsyncOpenAI, OpenAIError
-from openai.types.chat import ChatCompletionMessageParam
 from pydantic import ValidationError
 
 from agent.knowledge.extract import words
@@ -30,6 +29,11 @@ from agent.knowledge.extract.supplement import supplement
 from agent.knowledge.tokens import clipped, count_tokens
 from agent.model import WEEKDAYS
 from agent.settings import Settings
+
+if TYPE_CHECKING:
+    # Loaded where it is used: it takes a second, which a command that asks no model need not wait for.
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionMessageParam
 
 MAX_PAGES = 12
 PAGE_TOKENS = 5_000
@@ -111,6 +115,8 @@ class SecondReader:
         within = self._within_budget(asked)
         if not asked:
             return facts
+        from openai import AsyncOpenAI
+
         visit = _Visit(facts)
         async with AsyncOpenAI(
             api_key=self._settings.openai_api_key.get_secret_value(),
@@ -158,6 +164,8 @@ class SecondReader:
         page: PageText,
         wanted: list[str],
     ) -> None:
+        from openai import OpenAIError
+
         mark = f"[page {secrets.token_hex(8)}]"  # no page can write it
         messages: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": INSTRUCTIONS.format(mark=mark, wanted="\n".join(wanted))},
