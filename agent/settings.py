@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     scrape_max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
     scrape_max_depth: Annotated[int, Field(ge=0, le=20)] = 3
     scrape_concurrency: Annotated[int, Field(gt=0, le=16)] = 4
+    scrape_render: bool = True
+    scrape_browser: str = ""
+    scrape_browser_sandbox: bool = True
+    scrape_with_llm: bool = True
+    scrape_llm_tokens: Annotated[int, Field(gt=0)] = 60_000
+    scrape_llm_s: Annotated[float, Field(gt=0)] = 45.0
     scrape_contact: str = ""
     scrape_allow_loopback: bool = False
 

@@ -70,7 +70,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         await _render_greetings(knowledge, phrases)
         switchboard = Switchboard(settings.max_calls)
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
-        onboarding = Onboarding(store, StoreShelf(store, bus, clock), Scraper.of(settings), site_reader(), clock=clock)
+        shelf = StoreShelf(store, bus, clock)
+        onboarding = Onboarding(store, shelf, Scraper.of(settings), site_reader(settings), clock=clock)
         await stack.enter_async_context(onboarding)
         client = await stack.enter_async_context(rest_client(settings))
         yield Services(

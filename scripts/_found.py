@@ -158,6 +158,7 @@ def _shop(facts: SiteFacts) -> Table:
         ("closed on", [fact.value.isoformat() for fact in facts.closures[:_SHOWN]]),
         ("staff", staff),
         ("FAQ", [_count(len(facts.faq), "answer")] if facts.faq else []),
+        ("policies", [rule.name for rule in facts.policies]),
         ("currency", [facts.currency.value] if facts.currency else []),
     )
     for name, lines in rows:

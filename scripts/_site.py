@@ -113,20 +113,20 @@ class Outcome:
 
 
 async def look(website_url: str, folder: Path | None, settings: Callable[[], Settings]) -> tuple[Site, SiteFacts]:
-    """Read a site and store nothing. Raises ScrapeError, SetupError."""
+    """Read a site and store nothing; saved pages by the rules alone. Raises ScrapeError, SetupError."""
     scrape = _scrape(folder, settings)
     with following() as show:
         show("fetching", 0, 0)
         site = await scrape(website_url, lambda done, known: show("fetching", done, known))
         show("reading", len(site.pages), len(site.pages))
-        facts = await site_reader().extract(site.texts())
+        facts = await site_reader(settings() if folder is None else None).extract(site.texts())
     return site, facts
 
 
 async def set_up(store: Shops, request: SetupRequest, folder: Path | None, settings: Settings) -> Outcome:
     """Straight on the store. Raises what kept the job from its end; then nothing is stored."""
     facts: list[SiteFacts] = []
-    plain = site_reader()
+    plain = site_reader(settings)
 
     async def extract(pages: Pages) -> SiteFacts:
         facts.append(await plain.extract(pages))
@@ -135,7 +135,7 @@ async def set_up(store: Shops, request: SetupRequest, folder: Path | None, setti
     bus = LocalBus()  # nobody listens in this process; a running server looks into the store by itself
     shelf = StoreShelf(store, bus, _now)
     scrape = _scrape(folder, lambda: settings)
-    async with Onboarding(store, shelf, scrape, Reader(extract, plain.compose), clock=_now) as onboarding:
+    async with Onboarding(store, shelf, scrape, Reader(extract, plain.compose, plain.second), clock=_now) as onboarding:
         before = await store.get_location_knowledge(request.location_id)
         job = await onboarding.start(request)
 

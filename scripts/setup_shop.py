@@ -42,6 +42,8 @@ from agent.stores.choice import Store, open_store
 if TYPE_CHECKING:
     from _site import Outcome
 
+    from agent.knowledge.extract.facts import SecondReading
+
 FLAGS = {
     "location_id": "--location",
     "phone_number": "--number",
@@ -214,6 +216,7 @@ async def _look(arguments: argparse.Namespace) -> None:
     site, facts = await look(arguments.website or "", arguments.site_dir, read_settings)
     for page in site.problems:
         _complain(f"Left out [{page.code}]: {page.message}")
+    _tell_second(facts.second_reading)
     if arguments.json is not None:
         write_json(prediction(facts), arguments.json, indent=1)
     else:
@@ -282,6 +285,7 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
     job = outcome.job
     for page in job.missing:
         _complain(f"Left out [{page.code}]: {page.message}")
+    _tell_second(job.second_reading)
     if quiet:
         return
     if outcome.changes is not None:
@@ -296,6 +300,15 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
         "proposed": "stands. None of these changes is stored; see --proposals, or add --accept-changes to take them",
     }[job.outcome or "unchanged"]
     print(f"Location {job.location_id}, {job.request.business_name}: version {job.version} {end}.")
+
+
+def _tell_second(reading: SecondReading | None) -> None:
+    """What a language model added, where one was asked."""
+    if reading is None:
+        return
+    dropped = sum(reading.dropped.values())
+    told = f"A language model was asked about {reading.pages} pages: {reading.kept} facts kept, {dropped} dropped."
+    _complain(f"{told} {plain(reading.message)}".rstrip())
 
 
 def _settings(database: Path | None) -> Settings:

@@ -21,7 +21,7 @@ from _site import saved_site  # noqa: E402
 
 from agent.errors import ChairsideError  # noqa: E402
 from agent.knowledge.extract.facts import prediction  # noqa: E402
-from agent.knowledge.reader import read_site  # noqa: E402
+from agent.knowledge.first_reading import read_site  # noqa: E402
 
 
 def predict(folder: Path) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.emulators.booking_mind import book
-from agent.emulators.notes import UNKNOWN, Notes, find_answer, read_notes
-from agent.emulators.vendor import Json, objects
+from agent.emulators.notes import UNKNOWN, Notes, asks_of_unlisted, find_answer, read_notes
+from agent.emulators.structured import nothing, schema_of
+from agent.emulators.vendor import Json, objects, parse_json
 
 _EMERGENCY = re.compile(
     r"\b(emergency|can.?t breathe|hardly breathe|swelling|unconscious|bleeding|ambulance|chest pain)\b", re.I
@@ -115,6 +116,8 @@ def answer(body: Json, rules: Sequence[Rule] = ()) -> Reply:
         if _fits(rule, situation):
             say = rule.say and rule.say.replace("{result}", situation.result)
             return Reply(say=say, tools=rule.calls, ttft_ms=rule.ttft_ms, status=rule.status)
+    if (wanted := schema_of(body)) is not None:
+        return Reply(say=json.dumps(nothing(wanted[1])))  # what stands on a page is a scenario's to say
     if situation.tool:
         return Reply(say=_after_tool(situation))
     if situation.prompted:
@@ -166,6 +169,8 @@ def _fits(rule: Rule, situation: Situation) -> bool:
 
 
 def _after_tool(situation: Situation) -> str:
+    if situation.tool == "find_service" and (found := parse_json(situation.result)) is not None and "found" in found:
+        return _about_found(found)
     if re.search(r"error|fail|invalid", situation.result, re.I):
         return "I am sorry, that did not work just now. Is there anything else?"
     if situation.tool == "take_message" and re.search(r":\s*false|refused", situation.result):
@@ -177,6 +182,22 @@ def _after_tool(situation: Situation) -> str:
     if situation.tool == "end_call":
         return "Thank you for calling, goodbye."
     return f"Okay, that is done for you now. {_first_sentence(situation.result)}".strip()
+
+
+def _about_found(found: Json) -> str:
+    """What `find_service` found, said to the caller."""
+    services = objects(found.get("services"))
+    if not services:
+        categories = " or ".join(map(str, found.get("categories") or ()))
+        return f"I cannot find that on our menu. Perhaps you mean something from {categories}?"
+    if found["found"] != "exact":
+        names = " or ".join(str(service.get("name")) for service in services[:3])
+        return f"There is more than one that fits, {names}. Which one do you mean?"
+    price, duration = str(services[0].get("price", "")), str(services[0].get("duration", ""))
+    if "on request" in price:
+        return f"I don't have a price for {services[0].get('name')} here, I can take a message for you."
+    takes = f" It takes {duration}." if "not known" not in duration else ""
+    return f"Our price for {services[0].get('name')} is {price}.{takes}"
 
 
 def _first_sentence(result: str) -> str:
@@ -208,6 +229,8 @@ def _converse(situation: Situation, body: Json) -> Reply:
         return Reply(say=act.say or None, tools=tools)
     if _MESSAGE.search(heard):
         return _take_message(situation)
+    if "find_service" in situation.offered and asks_of_unlisted(notes, heard):
+        return Reply(tools=(ToolCall(name="find_service", arguments={"words": heard.strip()}),))
     known = find_answer(notes, heard, situation.said_before[:-1])
     if known:
         return Reply(say=known)

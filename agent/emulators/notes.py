@@ -237,6 +237,14 @@ def find_answer(notes: Notes, heard: str, before: Sequence[str] = ()) -> str | N
     return _team(notes, heard)
 
 
+def asks_of_unlisted(notes: Notes, heard: str) -> bool:
+    """Whether `heard` asks what a service costs or takes, and no line of these notes has its whole name."""
+    if not (_PRICE.search(heard) or _DURATION.search(heard)) or _refers_back(heard):
+        return False
+    said = set(stems(heard))
+    return not any(said.issuperset(name) for offer in notes.offers if (name := stems(offer.name)))
+
+
 def _alike(one: str, other: str) -> bool:
     """Whether two stems may be one word: cancel and cancellation."""
     short, long = sorted((one, other), key=len)

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from agent.emulators.latencies import OpenAILatencies
 from agent.emulators.mind import Reply, Rule, ToolCall, answer
+from agent.emulators.structured import complaint
 from agent.emulators.vendor import Json, Vendor, connection_of, header_key, objects, parse_json, pieces
 
 _TYPES = {400: "invalid_request_error", 401: "invalid_request_error", 429: "requests"}
@@ -41,12 +42,14 @@ class OpenAI(Vendor):
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v1/chat/completions", self._complete)]
 
-    def refusal(self, status: int, request: web.Request) -> web.Response:
-        message = "Incorrect API key provided." if status == 401 else f"The emulated model fails with {status}."
+    def refusal(
+        self, status: int, request: web.Request, message: str = "", parameter: str | None = None
+    ) -> web.Response:
+        known = "Incorrect API key provided." if status == 401 else f"The emulated model fails with {status}."
         error = {
-            "message": message,
+            "message": message or known,
             "type": _TYPES.get(status, "server_error"),
-            "param": None,
+            "param": parameter,
             "code": _CODES.get(status),
         }
         headers = {"x-request-id": f"req_{connection_of(request).id}"}
@@ -59,6 +62,8 @@ class OpenAI(Vendor):
         if body is None or not isinstance(body.get("messages"), list):
             return self.refusal(400, request)
         self.requests.append(body)
+        if (wrong := complaint(body)) is not None:
+            return self.refusal(400, request, wrong, "response_format")
         own = (reply for mind in self.minds if (reply := mind(body)) is not None)
         reply = next(own, None) or answer(body, self.rules)
         if reply.status is not None:
@@ -118,7 +123,10 @@ class _Completion:
             _Call(f"call_{uuid.uuid4().hex[:24]}", tool, json.dumps(tool.arguments, separators=(",", ":")))
             for tool in reply.tools
         ]
-        self._words = _tokens(reply.say or "")
+        words = _tokens(reply.say or "")
+        limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(words)
+        self._words = words[: int(limit)]
+        self._is_cut = len(words) > len(self._words)
         self._prompt_tokens = len(json.dumps(objects(body["messages"]))) // 4
 
     @property
@@ -128,7 +136,7 @@ class _Completion:
 
     @property
     def _finish(self) -> str:
-        return "tool_calls" if self._calls else "stop"
+        return "tool_calls" if self._calls else "length" if self._is_cut else "stop"
 
     def whole(self) -> Json:
         """The answer as one object, for requests without `stream`."""

@@ -12,7 +12,7 @@ from phonenumbers import timezone as zones
 
 from agent.errors import SetupError
 from agent.knowledge.jobs import SetupRequest
-from agent.model import Faq, OpeningHours, OpenInterval, Professional, Service, Shop, Weekday
+from agent.model import Faq, OpeningHours, OpenInterval, Policy, Professional, Service, Shop, Weekday
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -77,6 +77,15 @@ class FaqTold(Protocol):
     def answer(self) -> str: ...
 
 
+class PolicyTold(Protocol):
+    """A rule of the shop."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
 class HoursTold(Protocol):
     """A weekday; no intervals: closed."""
 
@@ -102,6 +111,8 @@ class FactsTold(Protocol):
     @property
     def faq(self) -> Sequence[FaqTold]: ...
     @property
+    def policies(self) -> Sequence[PolicyTold]: ...
+    @property
     def currency(self) -> Stated[str] | None: ...
 
 
@@ -122,6 +133,7 @@ def compose_shop(facts: FactsTold, request: SetupRequest, current: Shop | None) 
         services=tuple(_services(facts.services)),
         professionals=tuple(_professionals(facts.professionals)),
         faq=tuple(_faq(facts.faq)),
+        policies=tuple(_policies(facts.policies)),
     )
 
 
@@ -182,6 +194,13 @@ def _faq(told: Iterable[FaqTold]) -> Iterable[Faq]:
         question, answer = _line(at.question, MAX_TEXT), _line(at.answer, MAX_TEXT)
         if question and answer:
             yield Faq(question=question, answer=answer)
+
+
+def _policies(told: Iterable[PolicyTold]) -> Iterable[Policy]:
+    for at in told:
+        name, text = _line(at.name), _line(at.text, MAX_TEXT)
+        if name and text:
+            yield Policy(name=name, text=text)
 
 
 def _week(told: Iterable[HoursTold]) -> dict[Weekday, tuple[OpenInterval, ...]]:

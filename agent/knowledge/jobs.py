@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from agent.knowledge.extract.facts import SecondReading
 from agent.knowledge.extract.missing import OpenQuestion
 from agent.knowledge.owner import OwnerFacts
 from agent.model import LocationId, Model, Name, PhoneNumber, Proposal, ZoneName
@@ -66,6 +67,8 @@ class Job(Model):
     missing: tuple[MissingPage, ...] = ()
     questions: tuple[OpenQuestion, ...] = ()
     """What neither the website nor the owner has said and a booking needs, when `done`."""
+    second_reading: SecondReading | None = None
+    """What became of asking a language model; None: it was not asked."""
     started_at: AwareDatetime
     ended_at: AwareDatetime | None = None
 

@@ -14,6 +14,7 @@ from loguru import logger
 
 from agent.errors import ChairsideError, Conflict, NotFound, SetupError
 from agent.knowledge.address_guard import parse_url
+from agent.knowledge.extract.facts import SecondReading
 from agent.knowledge.extract.missing import OpenQuestion
 from agent.knowledge.jobs import Job, MissingPage, Problem, SetupRequest
 from agent.knowledge.owner import check, lay_on
@@ -55,12 +56,13 @@ class Reader(Generic[F]):
     `extract` finds the facts (wrap a slow one in `workshop.apart`). `compose` makes the Shop they and the
     request tell of; it is given the approved shop too, if there is one, for what a site does not say (time
     zone, currency). It raises SetupError when there is too little. `ask` tells what the facts leave open and
-    the shop, as it is stored in the end, does not answer.
+    the shop, as it is stored in the end, does not answer. `second` tells what became of a second reading.
     """
 
     extract: Callable[[Pages], Awaitable[F]]
     compose: Callable[[F, SetupRequest, Shop | None], Shop]
     ask: Callable[[F, Shop], tuple[OpenQuestion, ...]] = nothing_to_ask
+    second: Callable[[F], SecondReading | None] = lambda _: None
 
 
 class Onboarding(Generic[F]):
@@ -172,6 +174,7 @@ class Onboarding(Generic[F]):
         missing = tuple(MissingPage(url=at.url, code=at.code, message=at.message) for at in site.problems)
         self._advance(job_id, state="reading", pages_read=len(site.pages), missing=missing)
         facts = await self._reader.extract(site.texts())
+        self._advance(job_id, second_reading=self._reader.second(facts))
         current = await self.shop(request.location_id)
         scraped = self._reader.compose(facts, request, current)
         if not scraped.services:

@@ -18,6 +18,7 @@ from agent.knowledge.download import Admit, Download, Downloader, Limits
 from agent.knowledge.guarded_client import open_client
 from agent.knowledge.links import identity, resolve, same_site, score
 from agent.knowledge.page import TROUBLES, Link, Page, Sight, look_at, read_page
+from agent.knowledge.render import Renderer
 from agent.knowledge.robots import ROBOT, Robots
 from agent.knowledge.sitemap import read_sitemap
 from agent.settings import Settings
@@ -30,6 +31,8 @@ MAX_SITEMAP_BYTES = 2_000_000
 MAX_WAITING = 5_000
 """Links remembered at once; what comes beyond is forgotten."""
 MAX_PROBLEMS = 50
+MAX_RENDERED = 8
+"""Pages of one site that a browser renders: each takes seconds."""
 TRIES_A_PAGE = 3
 """A site of dead links is left after so many requests for each page we would have read."""
 
@@ -66,18 +69,24 @@ class Scraper:
         *,
         contact: str,
         tls: ssl.SSLContext | None = None,
+        renderer: Renderer | None = None,
     ) -> None:
-        """`contact`: where a site's owner may complain. `tls`: trust other authorities than the usual."""
+        """`contact`: where a site's owner may complain. `tls`: trust other authorities than the usual.
+
+        `renderer`: for pages that need a browser; without one they are named as missing.
+        """
         self._limits = limits
         self._guard = guard
         self._user_agent = f"{ROBOT}/1.0 (+{contact})"
         self._tls = tls or httpx.create_ssl_context()
+        self._renderer = renderer
 
     @classmethod
     def of(cls, settings: Settings, *, resolve: Resolve | None = None) -> Scraper:
         """As a deployment wants it."""
         guard = AddressGuard(resolve, allow_loopback=settings.scrape_allow_loopback)
-        return cls(Limits.of(settings), guard, contact=settings.scrape_contact or settings.public_url)
+        contact = settings.scrape_contact or settings.public_url
+        return cls(Limits.of(settings), guard, contact=contact, renderer=Renderer.of(settings))
 
     async def __call__(self, website_url: str, progress: Progress | None = None) -> Site:
         """The pages of the site at `website_url`.
@@ -100,20 +109,28 @@ class Scraper:
             downloader = Downloader(client, self._guard, self._limits)
             robots = Robots(downloader)
             stack.push_async_callback(robots.aclose)
-            return await _Visit(start, downloader, robots, self._limits, progress).run()
+            return await _Visit(start, downloader, robots, self._limits, progress, self._renderer).run()
 
 
 class _Visit:
     """One walk through one site."""
 
     def __init__(
-        self, start: httpx.URL, downloader: Downloader, robots: Robots, limits: Limits, progress: Progress | None
+        self,
+        start: httpx.URL,
+        downloader: Downloader,
+        robots: Robots,
+        limits: Limits,
+        progress: Progress | None,
+        renderer: Renderer | None,
     ) -> None:
         self._home = start
         self._downloader = downloader
         self._robots = robots
         self._limits = limits
         self._progress = progress or _in_silence
+        self._renderer = renderer
+        self._rendered = 0
         self._waiting: list[tuple[int, int, int, httpx.URL]] = []
         """A heap of (-score, depth, order, url)."""
         self._seen: set[str] = set()
@@ -220,7 +237,21 @@ class _Visit:
                 raise self._too_large() from why
             raise
         self._bytes -= room - len(found.body)
-        return await asyncio.to_thread(_look, found)
+        page, sight = await asyncio.to_thread(_look, found)
+        if sight.trouble == "needs_javascript" and self._renderer is not None and self._rendered < MAX_RENDERED:
+            self._rendered += 1
+            if (shown := await self._renderer(page, self._for_browser)) is not None:
+                return shown, await asyncio.to_thread(look_at, shown)
+        return page, sight
+
+    async def _for_browser(self, url: httpx.URL) -> Download:
+        """What a rendered page asks for: from any public host, since programs lie elsewhere, within the same bounds."""
+        room = min(self._limits.page_bytes, self._limits.total_bytes - self._bytes)
+        if room <= 0:
+            raise self._too_large()
+        found = await self._downloader.get(url, self._robots.check, max_bytes=room)
+        self._bytes += len(found.body)
+        return found
 
     async def _admit(self, url: httpx.URL) -> None:
         if not same_site(url, self._home):

@@ -29,7 +29,7 @@ from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog, Tap
-from agent.pipelines.tools import TOOLS, TRANSFER, ToolDesk
+from agent.pipelines.tools import TRANSFER, ToolDesk, tools_for
 from agent.pipelines.turns import user_turns
 from agent.ports import CallStore
 from agent.settings import Settings
@@ -119,7 +119,7 @@ class Receptionist:
             voice_id=self._shop.voice_id,
             cache_key=f"location_{self._shop.location_id}_v{self._shop.version}",
         )
-        context = LLMContext(messages=self._history(instructions), tools=list(TOOLS))
+        context = LLMContext(messages=self._history(instructions), tools=list(tools_for(self._shop)))
         pair = LLMContextAggregatorPair(context, user_params=user_turns(self._settings))
         user, assistant = pair.user(), pair.assistant()
         transport = self._line.transport()

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from agent.errors import ChairsideError, StoreError
 from agent.events import CallTransferred, MessageTaken, ToolOutcome, ToolUsed
+from agent.knowledge.menu import find_service_answer, menu_section
 from agent.model import Message, Shop
 from agent.pipelines.appointments import Appointments, Reply
 from agent.pipelines.line import HangUpFrame
@@ -171,17 +172,42 @@ async def end_call(params: FunctionCallParams) -> None:
     await _use(params, lambda desk: _end_call(desk, params))
 
 
-TOOLS: tuple[DirectFunction, ...] = (
+@tool_options(timeout_secs=8)
+async def find_service(params: FunctionCallParams, words: str) -> None:
+    """Look through the shop's whole menu. Use it before you name a service or price that is not in the shop facts.
+
+    Args:
+        words: What the caller asked for, in the caller's own words.
+    """
+    await _use(params, lambda desk: _find_service(desk, words))
+
+
+BOOKING: tuple[DirectFunction, ...] = (
     check_availability,
     hold_appointment,
     confirm_appointment,
     find_my_appointments,
     move_appointment,
     cancel_appointment,
-    take_message,
-    transfer_to_person,
-    end_call,
 )
+
+
+def tools_for(shop: Shop) -> list[DirectFunction]:
+    """What the model may do at this shop; the same for every call of one version of it, as the prompt is.
+
+    A menu that stands whole in the prompt needs no looking up: a tool less is a round trip less.
+    """
+    return [
+        *([] if menu_section(shop).whole else [find_service]),
+        *(BOOKING if shop.booking.by_phone else ()),
+        take_message,
+        *([] if shop.transfer_to is None else [transfer_to_person]),
+        end_call,
+    ]
+
+
+async def _find_service(desk: ToolDesk, words: str) -> Answer:
+    return Answer("ok", find_service_answer(desk.shop, words))
 
 
 async def _spoken(desk: ToolDesk, work: Awaitable[Reply]) -> Answer:
@@ -212,7 +238,7 @@ async def _call_back(desk: ToolDesk, params: FunctionCallParams, name: str) -> A
 
 
 async def _transfer(desk: ToolDesk, params: FunctionCallParams, reason: str) -> Answer:
-    if desk.shop.transfer_to is None:
+    if desk.shop.transfer_to is None:  # a model may name a tool that it was not offered
         say = "Nobody can be put through here. Offer to take a message instead."
         return Answer("refused", {"transferred": False, "say": say})
     await params.llm.push_frame(TTSSpeakFrame(PUTTING_THROUGH))

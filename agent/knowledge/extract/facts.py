@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,7 +19,10 @@ class Frozen(BaseModel):
 
 
 class Source(Frozen):
-    """Where a fact stands. `quote` is cut from the page, white space collapsed."""
+    """Where a fact stands. `quote` is cut from the page, white space collapsed.
+
+    Two places of a site that say a fact together are joined by " … ".
+    """
 
     source_url: str
     quote: str
@@ -77,6 +80,30 @@ class HoursFact(Source):
     intervals: tuple[OpenInterval, ...]
 
 
+class PolicyFact(Source):
+    """A rule of the shop in its own words."""
+
+    name: str
+    text: str
+
+
+class SecondReading(Frozen):
+    """What became of asking a language model for what the rules had not found."""
+
+    outcome: Literal["done", "failed", "partly"]
+    """partly: not every page could be asked about."""
+    pages: int = 0
+    """Asked about, with an answer."""
+    kept: int = 0
+    """Facts that the pages' own words bear out."""
+    dropped: dict[str, int] = Field(default_factory=dict[str, int])
+    """Claims they do not, by why."""
+    tokens: int = 0
+    """What the vendor counted."""
+    message: str = ""
+    """What went wrong, for people."""
+
+
 class SiteFacts(Frozen):
     """Everything read from one website. Days, phones and the like that the site leaves open are absent."""
 
@@ -89,9 +116,13 @@ class SiteFacts(Frozen):
     """E.164, the shop's main number first."""
     addresses: tuple[Fact[str], ...] = ()
     faq: tuple[FaqFact, ...] = ()
+    policies: tuple[PolicyFact, ...] = ()
+    """The rules leave them alone: only a second reading finds them."""
     currency: Fact[str] | None = None
     country: str = ""
     language: str = ""
+    second_reading: SecondReading | None = None
+    """None: the rules alone read the site."""
 
 
 def prediction(facts: SiteFacts) -> dict[str, Any]:
@@ -107,6 +138,7 @@ def prediction(facts: SiteFacts) -> dict[str, Any]:
         "address": facts.addresses[0].value if facts.addresses else "",
         "addresses": [address.value for address in facts.addresses],
         "faq": [{"q": f.question, "a": f.answer, "source": _source(f)} for f in facts.faq],
+        "policies": [{"name": p.name, "text": p.text, "source": _source(p)} for p in facts.policies],
         "currency": facts.currency.value if facts.currency else None,
         "country": facts.country,
         "language": facts.language,

@@ -2,11 +2,19 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
-from openai import APIStatusError, AsyncOpenAI, AuthenticationError, RateLimitError
+from openai import (
+    APIStatusError,
+    AsyncOpenAI,
+    AuthenticationError,
+    BadRequestError,
+    LengthFinishReasonError,
+    RateLimitError,
+)
+from pydantic import BaseModel, ConfigDict
 
 from agent.emulators.mind import Rule, ToolCall
 from agent.emulators.stage import Stage
@@ -148,3 +156,55 @@ async def test_a_stream_that_nobody_reads_on_is_given_up(stage: Stage) -> None:
     async with asyncio.timeout(2):
         while stage.openai.open_connections:
             await asyncio.sleep(0.01)
+
+
+class Shelf(BaseModel):
+    """An answer in a form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    titles: list[str]
+    kind: Literal["books", "tools"]
+    length: int
+
+
+async def test_a_structured_answer_has_its_form_by_the_vendors_own_parser(stage: Stage) -> None:
+    stage.openai.rules += [Rule(when="my tools", say='{"titles": ["comb"], "kind": "tools", "length": 1}')]
+    async with client(stage) as openai:
+        answers = [
+            await openai.chat.completions.parse(model="m", messages=asking(said), response_format=Shelf)
+            for said in ("What of my tools?", "And else?")
+        ]
+    assert [answer.choices[0].message.parsed for answer in answers] == [
+        Shelf(titles=["comb"], kind="tools", length=1),
+        Shelf(titles=[], kind="books", length=0),  # of what it was not told it says nothing
+    ]
+    form = stage.openai.requests[0]["response_format"]["json_schema"]
+    assert (form["name"], form["strict"]) == ("Shelf", True)
+
+
+async def test_a_structured_answer_that_is_too_long_is_cut(stage: Stage) -> None:
+    async with client(stage) as openai:
+        with pytest.raises(LengthFinishReasonError):
+            await openai.chat.completions.parse(
+                model="m", messages=asking("Hello."), response_format=Shelf, max_completion_tokens=2
+            )
+
+
+@pytest.mark.parametrize(
+    ("schema", "complaint"),
+    [
+        ({"type": "object", "properties": {}, "required": []}, "'additionalProperties' is required"),
+        (
+            {"type": "object", "properties": {"a": {"type": "string"}}, "required": [], "additionalProperties": False},
+            "Missing 'a'",
+        ),
+    ],
+)
+async def test_a_form_that_is_not_strict_is_refused(stage: Stage, schema: dict[str, object], complaint: str) -> None:
+    form: Any = {"type": "json_schema", "json_schema": {"name": "form", "strict": True, "schema": schema}}
+    async with client(stage) as openai:
+        with pytest.raises(BadRequestError) as refused:
+            await openai.chat.completions.create(model="m", messages=asking("Hello."), response_format=form)
+    assert refused.value.param == "response_format"
+    assert complaint in str(refused.value)

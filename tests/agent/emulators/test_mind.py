@@ -161,3 +161,51 @@ def test_content_may_come_in_parts() -> None:
 def test_a_rule_that_makes_no_sense_is_refused(fields: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Rule(**fields)
+
+
+LOOKS_UP = [*TOOLS, {"type": "function", "function": {"name": "find_service"}}]
+
+
+@pytest.mark.parametrize("question", ["How much is a perm?", "How long does a women's wash and perm take?"])
+def test_a_service_that_does_not_stand_there_is_looked_up_where_there_is_a_tool(question: str) -> None:
+    assert [(at.name, at.arguments) for at in reply(question, tools=LOOKS_UP).tools] == [
+        ("find_service", {"words": question})
+    ]
+    assert reply(question).tools == ()
+
+
+@pytest.mark.parametrize("question", ["How much is a balayage?", "When are you open?", "Do you have parking?"])
+def test_what_stands_there_is_not_looked_up(question: str) -> None:
+    assert reply(question, tools=LOOKS_UP).tools == ()
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (
+            '{"found": "exact", "services": [{"name": "Perm", "price": "90 USD", "duration": "80 min"}]}',
+            "Our price for Perm is 90 USD. It takes 80 min.",
+        ),
+        (
+            '{"found": "exact", "services": [{"name": "Perm", "price": "price on request, do not guess"}]}',
+            "I don't have a price for Perm here, I can take a message for you.",
+        ),
+        (
+            '{"found": "several", "services": [{"name": "Cold Perm"}, {"name": "Hot Perm"}]}',
+            "There is more than one that fits, Cold Perm or Hot Perm. Which one do you mean?",
+        ),
+        (
+            '{"found": "none", "say": "...", "categories": ["Colour", "Cuts"]}',
+            "I cannot find that on our menu. Perhaps you mean something from Colour or Cuts?",
+        ),
+    ],
+)
+def test_what_was_looked_up_is_said(result: str, said: str) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "find_service", "arguments": "{}"}}
+    messages = [
+        {"role": "system", "content": PROMPT},
+        {"role": "user", "content": "How much is a perm?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": result},
+    ]
+    assert answer({"messages": messages, "tools": LOOKS_UP}).say == said

@@ -10,8 +10,8 @@ import pytest
 from agent.bus.local import LocalBus
 from agent.errors import Conflict
 from agent.knowledge.composing import compose_shop
+from agent.knowledge.first_reading import read_site
 from agent.knowledge.jobs import SetupRequest
-from agent.knowledge.reader import read_site
 from agent.knowledge.shelf import StoreShelf
 from agent.stores.embedded import EmbeddedStore
 
