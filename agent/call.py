@@ -20,7 +20,7 @@ from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
-from agent.ports import CallStore, Clock, EventBus, Telephone
+from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone
 from agent.settings import Settings
 from agent.switchboard import Switchboard
 
@@ -33,6 +33,7 @@ class Services:
     clock: Clock
     knowledge: KnowledgeCache
     calls: CallStore
+    bookings: BookingStore
     bus: EventBus
     telephone: Telephone
     speech: SpeechStack

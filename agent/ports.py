@@ -123,9 +123,15 @@ class CallStore(Protocol):
 class BookingStore(Protocol):
     """The appointment book. What it returns is what is committed; two visits never share somebody's time.
 
-    Every write carries `key`, made of (call_sid, tool_call_id): repeating a write with its key returns what the
-    first one made and changes nothing, also when its answer was lost. Writes of one location take turns under a lock
-    in the database; waiting for it is bounded, then Unavailable is raised and nothing is written.
+    Writes with a `key`, made of (call_sid, tool_call_id), are safe to repeat: within a day, the same verb with the same
+    key returns what the first one made, as it was then, and changes nothing, also when its answer was lost. Each verb
+    has keys of its own; a write that was refused is not remembered. After Unavailable nothing is known: repeat it.
+    Writes of one location take turns under a lock in the database; waiting for it is bounded, then Unavailable is
+    raised and nothing is written.
+
+    Confirming, moving and cancelling an appointment that has a phone number leaves a text due in the same transaction.
+    Somebody is told by the folded name; moments without a zone raise StoreError moment_naive. An id that is no UUID
+    is that of no booking.
     """
 
     async def hold(
@@ -142,7 +148,8 @@ class BookingStore(Protocol):
         """Keep the time of `visit` until `expires_at`, for the booking `moves` to move to, or for a new one.
 
         Holds of this location that expired at `now` are released under the same lock. An earlier hold of the same
-        call gives way to this one. The time of the booking `moves` counts as free.
+        call gives way to this one, unless this one is refused. The time of the booking `moves` counts as free.
+        A hold that expired, gave way or was let go is cancelled and keeps its `expires_at`; a day later it is gone.
         Raises Conflict slot_taken, NotFound booking_unknown (`moves` names none that is booked here).
         """
         ...
@@ -160,27 +167,33 @@ class BookingStore(Protocol):
         notes: str = "",
     ) -> Booking:
         """Make a hold of this call an appointment. With `moves`, that booking takes the hold's visit and keeps its
-        id, name and phone, its revision grows by one, and the hold is gone; it is what is returned.
+        id, name, phone and, unless new ones are given, notes; its revision grows by one, and the hold is gone; it is
+        what is returned. Other holds that were to move the same booking are let go.
 
-        Raises Conflict hold_expired, NotFound booking_unknown (no hold of this call, or what it moves is gone).
+        Raises Conflict hold_expired (let go ones, too), NotFound booking_unknown (no hold of this call, or what it
+        moves is gone), StoreError booking_invalid (a text is too long).
         """
         ...
 
     async def cancel(self, location_id: int, booking_id: str, *, key: str, now: datetime) -> Booking:
         """Cancel an appointment, or let go of a hold; one that is cancelled already is returned as it is.
 
-        Raises NotFound booking_unknown.
+        It keeps its visit and frees its time; holds that were to move it are let go. Raises NotFound booking_unknown.
         """
         ...
 
     async def put_booking(self, booking: Booking) -> Booking:
         """Store an appointment the shop made or blocked itself, under its own id; the same again changes nothing.
 
-        Raises Conflict slot_taken, Conflict booking_exists (the id is stored with other content).
+        Holds that expired at its `changed_at` are released first. Nobody is sent a text.
+        Raises Conflict slot_taken, Conflict booking_exists (the id is stored with other content, wherever),
+        StoreError booking_invalid (a hold, or an id that is no UUID).
         """
         ...
 
-    async def get_booking(self, location_id: int, booking_id: str) -> Booking | None: ...
+    async def get_booking(self, location_id: int, booking_id: str) -> Booking | None:
+        """The booking in whatever state, or None when this location has none of that id."""
+        ...
 
     async def bookings_between(
         self, location_id: int, starts: datetime, ends: datetime, *, now: datetime

@@ -76,6 +76,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             clock=clock,
             knowledge=knowledge,
             calls=store,
+            bookings=store.bookings,
             bus=bus,
             telephone=TwilioTelephone(client),
             speech=speech,

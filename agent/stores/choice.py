@@ -10,12 +10,15 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from agent.errors import SettingsError
-from agent.ports import CallStore, KnowledgeStore
+from agent.ports import BookingStore, CallStore, KnowledgeStore
 from agent.settings import Settings
 
 
 class Store(KnowledgeStore, CallStore, Protocol):
-    """A backend that keeps both."""
+    """A backend that keeps both, and the appointment book."""
+
+    @property
+    def bookings(self) -> BookingStore: ...
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from agent.model import (
     Turn,
 )
 from agent.stores.database import Database
+from agent.stores.embedded_bookings import EmbeddedBookings
 
 Fact = TypeVar("Fact", bound=Model)
 ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
@@ -36,6 +37,7 @@ class EmbeddedStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.bookings = EmbeddedBookings(database)
 
     @classmethod
     @asynccontextmanager

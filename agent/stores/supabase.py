@@ -23,6 +23,7 @@ from agent.model import (
     ShopListing,
     Turn,
 )
+from agent.stores.supabase_bookings import SupabaseBookings
 from agent.stores.supabase_client import Project, Row
 
 Noun = TypeVar("Noun", bound=Model)
@@ -39,13 +40,15 @@ class SupabaseStore:
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self.bookings = SupabaseBookings(project)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, key: str, *, timeout_s: float = 2.0) -> AsyncGenerator[SupabaseStore]:
         """The store in the project at `url`. Raises SettingsError when `key` is not a secret key.
 
-        `timeout_s`: how long an answer may take before Unavailable is raised. Nothing is tried twice.
+        `timeout_s`: how long an answer may take before Unavailable is raised. Nothing is tried twice, except the
+        writes of `bookings`, which carry a key.
         """
         async with Project.open(url, key, timeout_s=timeout_s) as project:
             yield cls(project)

@@ -10,7 +10,7 @@ import pytest
 from rig.project import Project
 
 from agent.bus.local import LocalBus
-from agent.ports import CallStore, EventBus, KnowledgeStore
+from agent.ports import BookingStore, CallStore, EventBus, KnowledgeStore
 from agent.stores.choice import Store
 from agent.stores.embedded import EmbeddedStore
 from agent.stores.supabase import SupabaseStore
@@ -44,6 +44,12 @@ async def knowledge_store(request: pytest.FixtureRequest, tmp_path: Path) -> Asy
 async def call_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CallStore]:
     async with open_store(request, tmp_path) as store:
         yield store
+
+
+@pytest.fixture(params=STORES)
+async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BookingStore]:
+    async with open_store(request, tmp_path) as store:
+        yield store.bookings
 
 
 @pytest.fixture(params=BUSES)

@@ -11,7 +11,10 @@ from rig.project import Project
 
 from agent.stores.embedded import EmbeddedStore
 
-TABLES = ["salon_static_data", "phone_numbers", "customer_interactions", "call_turns", "messages"]
+TABLES = [
+    *("salon_static_data", "phone_numbers", "customer_interactions", "call_turns", "messages"),
+    *("bookings", "booking_staff", "booking_keys", "text_messages", "text_optouts"),
+]
 
 
 @pytest.mark.parametrize("table", TABLES)
