@@ -286,8 +286,10 @@ def _owe_text(
 
 
 def _save(db: sqlite3.Connection, booking: Booking) -> Booking:
-    """Write the row and its busy stretches. Raises Conflict slot_taken."""
-    db.execute(_SAVE, _row(booking))
+    """Write the busy stretches, then the row: most contenders for a time are refused before anything is written.
+
+    Raises Conflict slot_taken.
+    """
     db.execute("DELETE FROM booking_segments WHERE booking_id = ?", (booking.booking_id,))
     if booking.state != "cancelled":
         try:
@@ -296,13 +298,16 @@ def _save(db: sqlite3.Connection, booking: Booking) -> Booking:
             if why.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_TRIGGER:
                 raise
             raise Conflict("slot_taken", "Somebody else has that time.") from why
+    db.execute(_SAVE, _row(booking))
     return booking
 
 
 def _take_time(db: sqlite3.Connection, booking: Booking) -> None:
     for name, spans in _spans(booking.visit.busy).items():
         staff_no = _staff_no(db, booking.location_id, name)
-        for starts, ends in _without(spans, _spans_of(db, booking.moves, staff_no)):
+        if booking.moves is not None:  # a hold takes what the booking it is to move does not have already
+            spans = _without(spans, _spans_of(db, booking.moves, staff_no))
+        for starts, ends in spans:
             segment = (staff_no, starts, ends, booking.booking_id, booking.location_id)
             db.execute("INSERT INTO booking_segments VALUES (?, ?, ?, ?, ?)", segment)
 
@@ -322,8 +327,7 @@ def _spans(busy: tuple[BusyStretch, ...]) -> dict[str, list[Span]]:
     return by_name
 
 
-def _spans_of(db: sqlite3.Connection, booking_id: str | None, staff_no: int) -> list[Span]:
-    """The time somebody has for the booking that a hold is to move; none for what moves nothing."""
+def _spans_of(db: sqlite3.Connection, booking_id: str, staff_no: int) -> list[Span]:
     query = "SELECT starts, ends FROM booking_segments WHERE booking_id = ? AND staff_no = ? ORDER BY starts"
     return [(row["starts"], row["ends"]) for row in db.execute(query, (booking_id, staff_no))]
 
@@ -338,9 +342,12 @@ def _without(spans: list[Span], taken: list[Span]) -> list[Span]:
 
 
 def _staff_no(db: sqlite3.Connection, location_id: int, name: str) -> int:
-    whose = (location_id, name)
-    db.execute("INSERT INTO booking_staff (location_id, name) VALUES (?, ?) ON CONFLICT DO NOTHING", whose)
-    return int(db.execute("SELECT staff_no FROM booking_staff WHERE location_id = ? AND name = ?", whose).fetchone()[0])
+    query = "SELECT staff_no FROM booking_staff WHERE location_id = ? AND name = ?"
+    row = db.execute(query, (location_id, name)).fetchone()
+    if row is not None:
+        return int(row["staff_no"])
+    made = db.execute("INSERT INTO booking_staff (location_id, name) VALUES (?, ?)", (location_id, name))
+    return int(made.lastrowid or 0)
 
 
 def _folded(name: str) -> str:

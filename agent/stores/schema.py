@@ -127,7 +127,7 @@ CREATE TABLE IF NOT EXISTS booking_segments (
     staff_no    INTEGER NOT NULL REFERENCES booking_staff (staff_no),
     starts      TEXT NOT NULL,
     ends        TEXT NOT NULL CHECK (ends > starts),
-    booking_id  TEXT NOT NULL REFERENCES bookings (id) ON DELETE CASCADE,
+    booking_id  TEXT NOT NULL REFERENCES bookings (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     location_id INTEGER NOT NULL CHECK (location_id > 0),
     PRIMARY KEY (staff_no, starts)
 ) WITHOUT ROWID;
