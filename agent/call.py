@@ -32,7 +32,7 @@ from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
-from agent.ports import CallStore, Clock, EventBus, Telephone
+from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone, TextStore
 from agent.settings import Settings
 from agent.switchboard import Switchboard
 
@@ -45,9 +45,11 @@ class Services:
     clock: Clock
     knowledge: KnowledgeCache
     calls: CallStore
+    bookings: BookingStore
     desk: Desk
     bus: EventBus
     telephone: Telephone
+    texts: TextStore
     speech: SpeechStack
     phrases: Phrases
     switchboard: Switchboard

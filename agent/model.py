@@ -6,7 +6,7 @@ are E.164 strings, moments are timezone-aware UTC datetimes, audio is 8 kHz mu-l
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -418,7 +418,8 @@ class BusyStretch(Model):
 
     @model_validator(mode="after")
     def _in_order(self) -> BusyStretch:
-        if self.ends <= self.starts:
+        # In UTC: of two moments in one zone Python compares what the clock on the wall shows, also when it is set back.
+        if self.ends.astimezone(UTC) <= self.starts.astimezone(UTC):
             raise ValueError("a busy stretch ends after it starts")
         return self
 
@@ -432,31 +433,37 @@ class Visit(Model):
     @property
     def starts(self) -> datetime:
         """When the client is to come, UTC."""
-        return min(part.starts for part in self.parts)
+        return min(part.starts.astimezone(UTC) for part in self.parts)
 
     @property
     def ends(self) -> datetime:
         """When the client leaves, UTC."""
-        return max(part.ends for part in self.parts)
+        return max(part.ends.astimezone(UTC) for part in self.parts)
+
+
+CustomerName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+CustomerPhone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)]
+BookingNotes = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
 
 
 class Booking(Model):
     """An appointment as the database holds it. A held one is nobody's yet: it waits for the caller's yes."""
 
     booking_id: str
+    """A UUID."""
     location_id: LocationId
     state: BookingState
     visit: Visit
-    customer_name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
-    customer_phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] = ""
+    customer_name: CustomerName = ""
+    customer_phone: CustomerPhone = ""
     """E.164; empty for times the shop has blocked."""
-    notes: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
+    notes: BookingNotes = ""
     call_sid: str = ""
     """The call that made or holds it; empty when the shop did."""
     moves: str | None = None
     """Of a held one: the booking that it is to replace once confirmed."""
     expires_at: AwareDatetime | None = None
-    """Of a held one: from when it holds nothing."""
+    """Of a hold, one that was let go included: from when it holds nothing. None of appointments, cancelled or not."""
     created_at: AwareDatetime
     changed_at: AwareDatetime
     revision: Annotated[int, Field(ge=1)] = 1
@@ -474,6 +481,34 @@ class Message(Model):
     callback_number: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] = ""
     text: Text
     at: AwareDatetime
+
+
+TextKind = Literal["booked", "moved", "cancelled"]
+TextState = Literal["due", "sending", "sent", "failed", "stopped", "skipped"]
+
+
+class TextMessage(Model):
+    """A text (SMS) that a change of an appointment makes due; what it says is rendered when it is sent."""
+
+    text_id: str
+    location_id: LocationId
+    booking_id: str
+    kind: TextKind
+    revision: Annotated[int, Field(ge=1)]
+    """Of the booking, as the text is to tell it."""
+    to_number: str
+    """E.164 in all that can be sent."""
+    state: TextState = "due"
+    """`sending` while a process has it on lease; `stopped`: the customer wants none; `skipped`: there was no need."""
+    attempts: Annotated[int, Field(ge=0)] = 0
+    """How often it was taken up; a lease is told by this number."""
+    provider_sid: str = ""
+    last_error: str = ""
+    """Why it was not sent, or not yet: a code."""
+    not_before: AwareDatetime
+    """When it is due; of one being sent, when the lease ends."""
+    created_at: AwareDatetime
+    changed_at: AwareDatetime
 
 
 class Caller(Model):

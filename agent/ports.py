@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent.events import AnyEvent, EndReason
 from agent.model import (
@@ -22,6 +22,7 @@ from agent.model import (
     ScrapedService,
     Shop,
     ShopListing,
+    TextMessage,
     Turn,
     Visit,
 )
@@ -170,9 +171,15 @@ class CallStore(Protocol):
 class BookingStore(Protocol):
     """The appointment book. What it returns is what is committed; two visits never share somebody's time.
 
-    Every write carries `key`, made of (call_sid, tool_call_id): repeating a write with its key returns what the
-    first one made and changes nothing, also when its answer was lost. Writes of one location take turns under a lock
-    in the database; waiting for it is bounded, then Unavailable is raised and nothing is written.
+    Writes with a `key`, made of (call_sid, tool_call_id), are safe to repeat: within a day, the same verb with the same
+    key returns what the first one made, as it was then, and changes nothing, also when its answer was lost. Each verb
+    has keys of its own; a write that was refused is not remembered. After Unavailable nothing is known: repeat it.
+    Writes of one location take turns under a lock in the database; waiting for it is bounded, then Unavailable is
+    raised and nothing is written.
+
+    Confirming, moving and cancelling an appointment that has a phone number leaves a text due in the same transaction.
+    Somebody is told by the folded name; moments without a zone raise StoreError moment_naive. An id that is no UUID
+    is that of no booking.
     """
 
     async def hold(
@@ -189,7 +196,8 @@ class BookingStore(Protocol):
         """Keep the time of `visit` until `expires_at`, for the booking `moves` to move to, or for a new one.
 
         Holds of this location that expired at `now` are released under the same lock. An earlier hold of the same
-        call gives way to this one. The time of the booking `moves` counts as free.
+        call gives way to this one, unless this one is refused. The time of the booking `moves` counts as free.
+        A hold that expired, gave way or was let go is cancelled and keeps its `expires_at`; a day later it is gone.
         Raises Conflict slot_taken, NotFound booking_unknown (`moves` names none that is booked here).
         """
         ...
@@ -207,27 +215,33 @@ class BookingStore(Protocol):
         notes: str = "",
     ) -> Booking:
         """Make a hold of this call an appointment. With `moves`, that booking takes the hold's visit and keeps its
-        id, name and phone, its revision grows by one, and the hold is gone; it is what is returned.
+        id, name, phone and, unless new ones are given, notes; its revision grows by one, and the hold is gone; it is
+        what is returned. Other holds that were to move the same booking are let go.
 
-        Raises Conflict hold_expired, NotFound booking_unknown (no hold of this call, or what it moves is gone).
+        Raises Conflict hold_expired (let go ones, too), NotFound booking_unknown (no hold of this call, or what it
+        moves is gone), StoreError booking_invalid (a text is too long).
         """
         ...
 
     async def cancel(self, location_id: int, booking_id: str, *, key: str, now: datetime) -> Booking:
         """Cancel an appointment, or let go of a hold; one that is cancelled already is returned as it is.
 
-        Raises NotFound booking_unknown.
+        It keeps its visit and frees its time; holds that were to move it are let go. Raises NotFound booking_unknown.
         """
         ...
 
     async def put_booking(self, booking: Booking) -> Booking:
         """Store an appointment the shop made or blocked itself, under its own id; the same again changes nothing.
 
-        Raises Conflict slot_taken, Conflict booking_exists (the id is stored with other content).
+        Holds that expired at its `changed_at` are released first. Nobody is sent a text.
+        Raises Conflict slot_taken, Conflict booking_exists (the id is stored with other content, wherever),
+        StoreError booking_invalid (a hold, or an id that is no UUID).
         """
         ...
 
-    async def get_booking(self, location_id: int, booking_id: str) -> Booking | None: ...
+    async def get_booking(self, location_id: int, booking_id: str) -> Booking | None:
+        """The booking in whatever state, or None when this location has none of that id."""
+        ...
 
     async def bookings_between(
         self, location_id: int, starts: datetime, ends: datetime, *, now: datetime
@@ -238,6 +252,55 @@ class BookingStore(Protocol):
     async def bookings_of(self, location_id: int, customer_phone: str, *, since: datetime) -> list[Booking]:
         """Those booked under an E.164 number that end after `since`; by start. Never holds, never cancelled ones."""
         ...
+
+
+class TextStore(Protocol):
+    """The texts that changes of appointments make due, and who wants none. The book writes the rows with the change.
+
+    A claimed text is on lease: only who holds it, told by `attempts`, may say what became of it.
+    """
+
+    async def claim_texts(self, *, now: datetime, until: datetime, limit: int = 10) -> list[TextMessage]:
+        """Take texts that are due at `now`, oldest first; nobody else gets them before `until`.
+
+        They come as stored: `sending`, `attempts` grown by one. With more than one attempt, what became of the last
+        one may be unknown, because a lease that ran out is due again.
+        """
+        ...
+
+    async def settle_text(
+        self,
+        text: TextMessage,
+        state: Literal["sent", "failed", "stopped", "skipped"],
+        *,
+        now: datetime,
+        provider_sid: str = "",
+        error: str = "",
+    ) -> bool:
+        """Say for good what became of a claimed text. False when its lease has passed to another."""
+        ...
+
+    async def postpone_text(self, text: TextMessage, *, not_before: datetime, now: datetime, error: str) -> bool:
+        """Make a claimed text due again later. False when its lease has passed to another."""
+        ...
+
+    async def withdraw_text(self, location_id: int, booking_id: str, revision: int, *, now: datetime) -> bool:
+        """Skip the `cancelled` text of a booking that is not taken up yet: the customer was told. False: none."""
+        ...
+
+    async def get_texts(self, location_id: int, limit: int = 20) -> list[TextMessage]:
+        """Those changed last first."""
+        ...
+
+    async def opt_out(self, location_id: int, phone_number: str, *, since: datetime) -> None:
+        """Send no more texts of this shop to an E.164 number; the first time stands."""
+        ...
+
+    async def opt_in(self, location_id: int, phone_number: str) -> None:
+        """Take an opt-out back, if there is one."""
+        ...
+
+    async def is_opted_out(self, location_id: int, phone_number: str) -> bool: ...
 
 
 class EventBus(Protocol):
@@ -262,4 +325,23 @@ class Telephone(Protocol):
 
     async def hang_up(self, call_sid: str) -> None:
         """End a call. A call that is already over is a success."""
+        ...
+
+    async def transfer(self, call_sid: str, to: str, *, announce: str = "") -> None:
+        """Say `announce` and ring a person instead of what the call is doing; its media stream ends with that.
+
+        Nobody comes: `/voice/after` is asked. Raises TelephonyError call_over when nobody is on the line any more.
+        """
+        ...
+
+    async def send_text(self, *, sender: str, to: str, body: str) -> str:
+        """Send a text from one of our numbers; returns the provider's id of what it accepted.
+
+        Raises TextRefused (never try again), TooManyRequests, OutcomeUnknown (look with `find_text` before trying
+        again), TelephonyError for other refusals, which may pass.
+        """
+        ...
+
+    async def find_text(self, *, sender: str, to: str, containing: str, since: datetime) -> str | None:
+        """The provider's id of the newest text accepted after `since` with these words in it, or None."""
         ...

@@ -10,12 +10,18 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from agent.errors import SettingsError
-from agent.ports import CallStore, KnowledgeStore, Proposals
+from agent.ports import BookingStore, CallStore, KnowledgeStore, Proposals, TextStore
 from agent.settings import Settings
 
 
 class Store(KnowledgeStore, Proposals, CallStore, Protocol):
-    """A backend that keeps all of it."""
+    """A backend that keeps all of it, the appointment book and the texts it owes included."""
+
+    @property
+    def bookings(self) -> BookingStore: ...
+
+    @property
+    def texts(self) -> TextStore: ...
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from agent.errors import Conflict, Denied, NotFound, StoreError, Unavailable
 from agent.stores.schema import SCHEMA, SCHEMA_VERSION
+from agent.stores.turnstile import PATIENCE_S, Turnstile
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -24,8 +25,9 @@ _DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 class Database:
     """A file that several processes may use at once (WAL). Reads never wait for writes.
 
-    Writes take turns in one thread, so that within a process they never contend; between processes SQLite's
-    own lock decides, waited for up to `busy_timeout_s`. A write that returned has reached the disk.
+    Writes take turns in one thread, so that within a process they never contend; processes stand in line at a
+    turnstile, and SQLite's own lock decides, waited for up to `busy_timeout_s`. A write that returned has reached
+    the disk.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float, upgrade: Work[None]) -> None:
@@ -33,6 +35,7 @@ class Database:
         self._path = path
         self._busy_timeout_s = busy_timeout_s
         self._upgrade = upgrade
+        self._turnstile = Turnstile(path.with_name(path.name + "-turn"), patience_s=min(PATIENCE_S, busy_timeout_s))
         self._writer = _Connection("chairside-store-writer")
         self._reader = _Connection("chairside-store-reader")
 
@@ -48,7 +51,12 @@ class Database:
 
         A waiting task that is cancelled does not know whether the write was made: repeat it.
         """
-        return await self._writer.run(lambda connection: _transaction(connection, work))
+
+        def in_turn(connection: sqlite3.Connection) -> T:
+            with self._turnstile.turn():
+                return _transaction(connection, work)
+
+        return await self._writer.run(in_turn)
 
     async def read(self, work: Work[T]) -> T:
         """Run `work`, which only reads, on one consistent state. Raises StoreError."""

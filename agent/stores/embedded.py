@@ -26,8 +26,10 @@ from agent.model import (
     Turn,
 )
 from agent.stores.database import Database
+from agent.stores.embedded_bookings import EmbeddedBookings
 from agent.stores.embedded_proposals import EmbeddedProposals
 from agent.stores.embedded_shops import owner, project_all, read_shop, shop_row, store_shop, unreadable
+from agent.stores.embedded_texts import EmbeddedTexts
 
 Fact = TypeVar("Fact", bound=Model)
 ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
@@ -35,6 +37,11 @@ ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
 
 class EmbeddedStore(EmbeddedProposals):
     """Implements `KnowledgeStore`, `Proposals` and `CallStore`. Open it with `async with EmbeddedStore.open(path)`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.bookings = EmbeddedBookings(database)
+        self.texts = EmbeddedTexts(database)
 
     @classmethod
     @asynccontextmanager

@@ -5,7 +5,7 @@ Moments are ISO 8601 text in UTC with microseconds: they sort as they read, and 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Kept in the file's user_version. A file of a newer version is refused, never guessed at."""
 
 SCHEMA = """
@@ -133,4 +133,94 @@ CREATE TABLE IF NOT EXISTS messages (
     UNIQUE (call_sid, tool_call_id)
 );
 CREATE INDEX IF NOT EXISTS messages_recent ON messages (location_id, at DESC);
+
+-- An appointment, or a hold that waits for a caller's yes. Who is busy when is in booking_segments.
+CREATE TABLE IF NOT EXISTS bookings (
+    id             TEXT PRIMARY KEY,
+    location_id    INTEGER NOT NULL CHECK (location_id > 0),
+    state          TEXT NOT NULL CHECK (state IN ('held', 'booked', 'cancelled')),
+    visit          TEXT NOT NULL,
+    start_time     TEXT NOT NULL,
+    end_time       TEXT NOT NULL,
+    busy_from      TEXT NOT NULL,
+    busy_until     TEXT NOT NULL,
+    customer_name  TEXT NOT NULL,
+    customer_phone TEXT NOT NULL,
+    notes          TEXT NOT NULL,
+    call_sid       TEXT NOT NULL,
+    moves          TEXT,
+    expires_at     TEXT,
+    created_at     TEXT NOT NULL,
+    changed_at     TEXT NOT NULL,
+    revision       INTEGER NOT NULL CHECK (revision >= 1)
+);
+CREATE INDEX IF NOT EXISTS bookings_by_time ON bookings (location_id, busy_until);
+CREATE INDEX IF NOT EXISTS bookings_by_customer ON bookings (location_id, customer_phone, end_time);
+CREATE INDEX IF NOT EXISTS bookings_by_expiry ON bookings (location_id, expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS bookings_by_moves ON bookings (moves) WHERE moves IS NOT NULL;
+
+-- A number for everybody who can be busy. The name is folded; '' is the one chair of a shop that names nobody.
+CREATE TABLE IF NOT EXISTS booking_staff (
+    staff_no    INTEGER PRIMARY KEY,
+    location_id INTEGER NOT NULL CHECK (location_id > 0),
+    name        TEXT NOT NULL,
+    UNIQUE (location_id, name)
+);
+
+CREATE TABLE IF NOT EXISTS booking_segments (
+    staff_no    INTEGER NOT NULL REFERENCES booking_staff (staff_no),
+    starts      TEXT NOT NULL,
+    ends        TEXT NOT NULL CHECK (ends > starts),
+    booking_id  TEXT NOT NULL REFERENCES bookings (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    location_id INTEGER NOT NULL CHECK (location_id > 0),
+    PRIMARY KEY (staff_no, starts)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS booking_segments_by_booking ON booking_segments (booking_id);
+
+-- Stretches of one person never overlap, so only the last one that starts before another's end can reach into it.
+CREATE TRIGGER IF NOT EXISTS booking_segments_never_overlap BEFORE INSERT ON booking_segments
+WHEN NEW.starts < (
+    SELECT ends FROM booking_segments WHERE staff_no = NEW.staff_no AND starts < NEW.ends ORDER BY starts DESC LIMIT 1)
+BEGIN SELECT RAISE(ABORT, 'slot_taken'); END;
+CREATE TRIGGER IF NOT EXISTS booking_segments_stay BEFORE UPDATE ON booking_segments
+BEGIN SELECT RAISE(ABORT, 'a busy stretch is not changed: it is deleted, and another made'); END;
+
+-- What a write made, under the key it was asked with, so that asking again makes nothing. Kept for a day.
+CREATE TABLE IF NOT EXISTS booking_keys (
+    location_id INTEGER NOT NULL CHECK (location_id > 0),
+    verb        TEXT NOT NULL CHECK (verb IN ('hold', 'confirm', 'cancel')),
+    key         TEXT NOT NULL,
+    result      TEXT NOT NULL,
+    made_at     TEXT NOT NULL,
+    PRIMARY KEY (location_id, verb, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS booking_keys_by_age ON booking_keys (location_id, made_at);
+
+-- A text that a change of an appointment makes due: written in the same transaction as the change.
+CREATE TABLE IF NOT EXISTS text_messages (
+    id           INTEGER PRIMARY KEY,
+    location_id  INTEGER NOT NULL CHECK (location_id > 0),
+    booking_id   TEXT NOT NULL,
+    kind         TEXT NOT NULL CHECK (kind IN ('booked', 'moved', 'cancelled')),
+    revision     INTEGER NOT NULL CHECK (revision >= 1),
+    to_number    TEXT NOT NULL,
+    state        TEXT NOT NULL DEFAULT 'due'
+        CHECK (state IN ('due', 'sending', 'sent', 'failed', 'stopped', 'skipped')),
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    provider_sid TEXT NOT NULL DEFAULT '',
+    last_error   TEXT NOT NULL DEFAULT '',
+    not_before   TEXT NOT NULL,
+    created_at   TEXT NOT NULL,
+    changed_at   TEXT NOT NULL,
+    UNIQUE (booking_id, kind, revision)
+);
+CREATE INDEX IF NOT EXISTS text_messages_due ON text_messages (not_before) WHERE state IN ('due', 'sending');
+CREATE INDEX IF NOT EXISTS text_messages_recent ON text_messages (location_id, changed_at DESC);
+
+CREATE TABLE IF NOT EXISTS text_optouts (
+    location_id  INTEGER NOT NULL CHECK (location_id > 0),
+    phone_number TEXT NOT NULL,
+    since        TEXT NOT NULL,
+    PRIMARY KEY (location_id, phone_number)
+) WITHOUT ROWID;
 """

@@ -20,6 +20,7 @@ from agent.model import (
     ShopListing,
     Turn,
 )
+from agent.stores.supabase_bookings import SupabaseBookings
 from agent.stores.supabase_client import Project, Row
 from agent.stores.supabase_proposals import SupabaseProposals
 from agent.stores.supabase_rows import (
@@ -30,6 +31,7 @@ from agent.stores.supabase_rows import (
     with_source,
     with_source_columns,
 )
+from agent.stores.supabase_texts import SupabaseTexts
 
 PAGE = 1000
 """Rows asked for at once. A project may give fewer (its setting "max rows"), so only an empty page is the last."""
@@ -41,12 +43,18 @@ class SupabaseStore(SupabaseProposals):
     The secret key sees every shop: each request below names the location it is about.
     """
 
+    def __init__(self, project: Project) -> None:
+        super().__init__(project)
+        self.bookings = SupabaseBookings(project)
+        self.texts = SupabaseTexts(project)
+
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, key: str, *, timeout_s: float = 2.0) -> AsyncGenerator[SupabaseStore]:
         """The store in the project at `url`. Raises SettingsError when `key` is not a secret key.
 
-        `timeout_s`: how long an answer may take before Unavailable is raised. Nothing is tried twice.
+        `timeout_s`: how long an answer may take before Unavailable is raised. Nothing is tried twice, except the
+        writes of `bookings`, which carry a key.
         """
         async with Project.open(url, key, timeout_s=timeout_s) as project:
             yield cls(project)

@@ -18,6 +18,7 @@ OURS = {
     *("profiles", "services", "professionals", "bookings", "customer_interactions", "call_turns", "messages"),
     *("salon_static_data", "phone_numbers", "scraped_services", "scraped_professionals", "salon_info"),
     *("knowledge_proposals", "approved_scrapes", "shop_members"),
+    *("booking_staff", "booking_segments", "booking_keys", "text_messages", "text_optouts"),
 }
 THEIRS = ("profiles", "services", "professionals", "bookings", "customer_interactions", "salon_static_data")
 numbers = itertools.count(1)
@@ -108,6 +109,10 @@ def test_what_is_looked_for_has_an_index(database: psycopg.Connection[Any]):
         ("customer_interactions", "salon_id"),
         ("customer_interactions", "call_sid"),
         ("profiles", "location_id"),
+        ("bookings", "location_id"),
+        ("bookings", "moves"),
+        ("booking_segments", "booking_id"),
+        ("booking_keys", "location_id"),
     }
 
 

@@ -14,6 +14,7 @@ from agent.stores.embedded import EmbeddedStore
 TABLES = [
     *("salon_static_data", "phone_numbers", "customer_interactions", "call_turns", "messages"),
     *("knowledge_proposals", "approved_scrapes"),
+    *("bookings", "booking_staff", "booking_keys", "text_messages", "text_optouts"),
 ]
 
 
