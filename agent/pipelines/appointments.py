@@ -9,7 +9,7 @@ caller's time, and no more.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -44,7 +44,7 @@ class Reply:
 
     outcome: ToolOutcome
     say: str
-    facts: dict[str, object] = field(default_factory=dict[str, object])
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
     events: tuple[tuple[type[OfCall], dict[str, object]], ...] = ()
     spoken: bool = True
     """False: the model puts it in its own words."""
