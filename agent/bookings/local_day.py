@@ -6,6 +6,7 @@ Wall-clock times become seconds since 1970 UTC once, here; whatever is added or 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from agent.bookings.stretches import Stretch, merged
@@ -78,6 +79,7 @@ def exists(at: datetime) -> bool:
     return shown.replace(tzinfo=None, fold=0) == at.replace(tzinfo=None, fold=0)
 
 
+@lru_cache(maxsize=2048)
 def _first(day: date, wall: time, zone: ZoneInfo) -> int:
     meant = datetime.combine(day, wall, tzinfo=zone)
     if exists(meant):

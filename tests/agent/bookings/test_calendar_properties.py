@@ -179,7 +179,7 @@ def offered(case: Case) -> tuple[Visit, ...]:
     return free(case.shop, case.wanted, case.day, busy=case.busy, now=case.now).visits
 
 
-@times(1200)
+@times(1000)
 @given(cases())
 def test_the_calendar_offers_what_counting_minutes_finds(case: Case):
     slowly = Slowly(case.shop, case.wanted, case.day, case.busy, case.now).starts()
@@ -193,19 +193,19 @@ def test_the_calendar_offers_what_counting_minutes_finds(case: Case):
         assert sum(one != other for one, other in pairwise(hands)) == min(changes)
 
 
-@times(1000)
+@times(600)
 @given(cases(), st.data())
 def test_a_moment_is_free_if_and_only_if_its_day_offers_it(case: Case, data: st.DataObject):
     visits = {visit.starts: visit for visit in offered(case)}
     every_fifth = [at for at, _ in minutes_of(case.day, case.shop.zone)[::5]]
-    asked = data.draw(st.lists(st.sampled_from([*every_fifth, *visits, *visits]), min_size=3, max_size=6))
+    asked = data.draw(st.lists(st.sampled_from([*every_fifth, *visits, *visits]), min_size=2, max_size=4))
 
     for at in asked:
         found = check(case.shop, case.wanted, at.astimezone(case.shop.zone), busy=case.busy, now=case.now)
         assert (found if isinstance(found, Visit) else None) == visits.get(at)
 
 
-@times(700)
+@times(600)
 @given(cases())
 def test_a_visit_keeps_its_people_exactly_as_long_as_it_says(case: Case):
     """Busy is the services without their gaps, with the buffers; it meets no other busy stretch of that person."""
@@ -226,7 +226,7 @@ def test_a_visit_keeps_its_people_exactly_as_long_as_it_says(case: Case):
             assert not any(one.starts < other.ends and other.starts < one.ends for one in own for other in others)
 
 
-@times(600)
+@times(500)
 @given(cases(), st.data())
 def test_another_booking_offers_nothing_new_but_the_moment_after_it(case: Case, data: st.DataObject):
     names = tuple(person.name for person in case.shop.professionals)
@@ -260,7 +260,7 @@ def test_what_is_told_instead_is_true_and_speakable(case: Case, data: st.DataObj
         assert alone.code == found.code
 
 
-@times(400)
+@times(500)
 @given(cases())
 def test_a_day_gives_visits_or_a_reason(case: Case):
     day = free(case.shop, case.wanted, case.day, busy=case.busy, now=case.now)
@@ -290,7 +290,7 @@ def test_other_times_are_free_and_near(case: Case, data: st.DataObject):
         assert same_day == sorted(visits, key=lambda visit: (abs(visit.starts - at), visit.starts))[:4]
 
 
-@times(400)
+@times(300)
 @given(
     st.sampled_from(
         [(zone, edge + timedelta(days=n)) for zone, edges in EDGES.items() for edge in edges for n in (-1, 0, 1)]
@@ -319,7 +319,7 @@ def test_the_edges_are_edges(zone: str, hours: tuple[float, float]):
     assert tuple(len(minutes_of(day, ZoneInfo(zone))) / 60 for day in EDGES[zone]) == hours
 
 
-@times(300)
+@times(900)
 @given(
     st.integers(1, 12),
     st.integers(1, 12),
