@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Literal
 
 import holidays
+import holidays.countries  # now: loaded at first use, it would hold up a call for a second
 
 DayOrder = Literal["day_first", "month_first", ""]
 
