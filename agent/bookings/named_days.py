@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Literal
 
 import holidays
-import holidays.countries  # now: loaded at first use, it would hold up a call for a second
+import holidays.countries  # pyright: ignore[reportUnusedImport] - loaded now: at first use it would hold up a call
 
 DayOrder = Literal["day_first", "month_first", ""]
 
