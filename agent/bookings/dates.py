@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from agent.bookings.asking import Asking
 from agent.bookings.day_meanings import OnWeekday
 from agent.bookings.english import ENGLISH
-from agent.bookings.named_days import EITHER_ORDER, MONTH_FIRST, country_of
+from agent.bookings.named_days import country_of, day_order
 from agent.bookings.said import Other, Said, listen
-from agent.bookings.spoken_day import SEARCHED, DayOrder, Days, Horizon, Place, Trouble, place
-from agent.bookings.spoken_time import Bounds, Clock, Shift, likely
+from agent.bookings.spoken_day import SEARCHED, Days, Horizon, Place, Trouble, place
+from agent.bookings.spoken_time import Bounds, Clock, Shift, TimeOfDay, likely, minutes_of
 from agent.bookings.when import DateQuestion, When
 from agent.model import OpeningHours
 
@@ -46,25 +46,10 @@ def resolve(
         raise ValueError("now must be aware")
     here = now.astimezone(zone)
     country = country.upper() or country_of(zone.key or "")
-    horizon = Horizon(here.date(), Days(before.first, before.last) if before else None, _order(country), country)
+    horizon = Horizon(here.date(), Days(before.first, before.last) if before else None, day_order(country), country)
     said = listen(words, ENGLISH)
     asking = Asking(here, country, ENGLISH.sentences)
     return _Resolver(said, here, zone, hours, before, horizon, asking).resolve()
-
-
-def _order(country: str) -> DayOrder:
-    if not country or country in EITHER_ORDER:
-        return ""
-    return "month_first" if country in MONTH_FIRST else "day_first"
-
-
-@dataclass(frozen=True)
-class _Times:
-    """A time of day, as When holds it."""
-
-    at: time | None = None
-    after: time | None = None
-    before: time | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +137,7 @@ class _Resolver:
     def _same_time(self) -> bool:
         return "same_time" in self.said.manners
 
-    def _times(self, days: Days) -> _Times | tuple[time, ...] | None:
+    def _times(self, days: Days) -> TimeOfDay | tuple[time, ...] | None:
         """The time of day; several times when it may be any of them, None when there is no such time."""
         said = self.said
         if said.shift is not None:
@@ -162,24 +147,24 @@ class _Resolver:
         if said.bounds is not None:
             return self._bounded(said.bounds, days)
         if said.part is not None:
-            return _Times(None, said.part.after, said.part.before)
+            return TimeOfDay(None, said.part.after, said.part.before)
         if "latest" in said.manners:
-            return _Times(None, self._last_thing(days), None)
+            return TimeOfDay(None, self._last_thing(days), None)
         if "from_now_on" in said.manners:
-            return _Times(None, self.now.time().replace(second=0, microsecond=0), None)
+            return TimeOfDay(None, self.now.time().replace(second=0, microsecond=0), None)
         if self._same_time():
             before = self.before
-            return None if before is None else _Times(before.at, before.after, before.before)
+            return None if before is None else TimeOfDay(before.at, before.after, before.before)
         if said.names_time or self.before is None:
-            return _Times()
-        return _Times(self.before.at, self.before.after, self.before.before)
+            return TimeOfDay()
+        return TimeOfDay(self.before.at, self.before.after, self.before.before)
 
-    def _clock_times(self, days: Days, clocks: list[Clock]) -> _Times | tuple[time, ...] | None:
+    def _clock_times(self, days: Days, clocks: list[Clock]) -> TimeOfDay | tuple[time, ...] | None:
         found = [self._readings(clock, days) for clock in clocks]
         if not all(found):
             return None
         readings = tuple(dict.fromkeys(at for each in found for at in each))
-        return _Times(readings[0]) if len(readings) == 1 else readings
+        return TimeOfDay(readings[0]) if len(readings) == 1 else readings
 
     def _readings(self, clock: Clock, days: Days, *, closing: bool = False) -> tuple[time, ...]:
         readings = likely(self._halved(clock), self.hours, days.first, days.last, closing=closing)
@@ -191,7 +176,7 @@ class _Resolver:
         part = self.said.part
         return replace(clock, half=part.half) if part and not clock.half else clock
 
-    def _bounded(self, bounds: Bounds, days: Days) -> _Times | None:
+    def _bounded(self, bounds: Bounds, days: Days) -> TimeOfDay | None:
         """The nearest pair of readings; a single bound by the shop's hours, or the later when both are open."""
         part = self.said.part
         after = bounds.after and self._halved(bounds.after)
@@ -204,38 +189,38 @@ class _Resolver:
             return None
         edge_at = readings[-1]
         if after:
-            return _Times(None, edge_at, part.before if part and part.before and part.before > edge_at else None)
-        return _Times(None, part.after if part and part.after and part.after < edge_at else None, edge_at)
+            return TimeOfDay(None, edge_at, part.before if part and part.before and part.before > edge_at else None)
+        return TimeOfDay(None, part.after if part and part.after and part.after < edge_at else None, edge_at)
 
-    def _pair(self, after: Clock, before: Clock, days: Days) -> _Times | None:
+    def _pair(self, after: Clock, before: Clock, days: Days) -> TimeOfDay | None:
         pairs = [(a, b) for a in after.readings() for b in before.readings() if a < b]
         fitting = set(self._readings(after, days)), set(self._readings(before, days, closing=True))
 
         def rank(pair: tuple[time, time]) -> tuple[int, int]:
             misses = (pair[0] not in fitting[0]) + (pair[1] not in fitting[1])
-            return misses, _minutes(pair[1]) - _minutes(pair[0])
+            return misses, minutes_of(pair[1]) - minutes_of(pair[0])
 
         if not pairs:
             return None
         best = min(pairs, key=rank)
-        return _Times(None, *best)
+        return TimeOfDay(None, *best)
 
-    def _shifted(self, shift: Shift) -> _Times | None:
+    def _shifted(self, shift: Shift) -> TimeOfDay | None:
         """Later or earlier than what was talked about; without anything, than now."""
         base = (self.before.at or self.before.after or self.before.before) if self.before else None
         if base is None:
             base = self.now.time().replace(second=0, microsecond=0)
         if not shift.minutes:
-            return _Times(None, base, None) if shift.later else _Times(None, None, base)
-        minutes = _minutes(base) + (shift.minutes if shift.later else -shift.minutes)
-        return _Times(time(minutes // 60, minutes % 60)) if 0 <= minutes < 24 * 60 else None
+            return TimeOfDay(None, base, None) if shift.later else TimeOfDay(None, None, base)
+        minutes = minutes_of(base) + (shift.minutes if shift.later else -shift.minutes)
+        return TimeOfDay(time(minutes // 60, minutes % 60)) if 0 <= minutes < 24 * 60 else None
 
     def _last_thing(self, days: Days) -> time:
         intervals = self.hours.on(days.first) if self.hours else ()
-        closing = _minutes(intervals[-1].closes) if intervals else 18 * 60
+        closing = minutes_of(intervals[-1].closes) if intervals else 18 * 60
         return time(*divmod(max(closing - LATEST_MINUTES, 0), 60))
 
-    def _when(self, days: Days, times: _Times) -> When | DateQuestion:
+    def _when(self, days: Days, times: TimeOfDay) -> When | DateQuestion:
         if times.after is not None and times.before is not None and times.after >= times.before:
             return self._no_such_time(days)
         if days.first == self.now.date() and self._over(days.first, times):
@@ -246,9 +231,9 @@ class _Resolver:
             return self.asking.question("clocks_change", "no_such_time", day=days.first, at=times.at)
         return self._tentative(days, times)
 
-    def _tentative(self, days: Days, times: _Times | None = None) -> When:
+    def _tentative(self, days: Days, times: TimeOfDay | None = None) -> When:
         manners = self.said.manners
-        times = times or _Times()
+        times = times or TimeOfDay()
         return When(
             first=days.first,
             last=days.last,
@@ -259,7 +244,7 @@ class _Resolver:
             earliest=bool(manners & {"earliest", "first_thing"}),
         )
 
-    def _over(self, today: date, times: _Times) -> bool:
+    def _over(self, today: date, times: TimeOfDay) -> bool:
         edge = times.at or times.before
         if edge is None:
             return self._closed_for_today(today)
@@ -280,7 +265,7 @@ class _Resolver:
         local = datetime.combine(day, at, self.zone)
         return local.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) == local.replace(tzinfo=None)
 
-    def _past_time(self, days: Days, times: _Times) -> DateQuestion:
+    def _past_time(self, days: Days, times: TimeOfDay) -> DateQuestion:
         edge = times.at or times.before
         options: tuple[When, ...] = ()
         if self.said.day is None:
@@ -294,7 +279,7 @@ class _Resolver:
         return self.asking.question("no_such_time", "no_such_time", day=days.first)
 
     def _which_time(self, days: Days, readings: tuple[time, ...]) -> DateQuestion:
-        options = tuple(self._tentative(days, _Times(at)) for at in readings)
+        options = tuple(self._tentative(days, TimeOfDay(at)) for at in readings)
         return self.asking.choose("ambiguous_time", options)
 
     def _which_day(self, days: Days) -> When | DateQuestion:
@@ -312,9 +297,5 @@ class _Resolver:
         """So many minutes on, by the clock on the wall even where it changes in between."""
         moment = (self.now.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(self.zone)
         return self._tentative(
-            Days(moment.date(), moment.date()), _Times(moment.time().replace(second=0, microsecond=0))
+            Days(moment.date(), moment.date()), TimeOfDay(moment.time().replace(second=0, microsecond=0))
         )
-
-
-def _minutes(at: time) -> int:
-    return at.hour * 60 + at.minute

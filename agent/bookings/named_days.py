@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
+from typing import Literal
 
 import holidays
+import holidays.countries  # pyright: ignore[reportUnusedImport] - loaded now: at first use it would hold up a call
+
+DayOrder = Literal["day_first", "month_first", ""]
 
 REGIONS = {"GB": "ENG"}
 """Countries whose holidays are those of their parts: the part callers mean."""
@@ -20,10 +25,14 @@ EITHER_ORDER = frozenset({"CA"})
 @lru_cache(maxsize=256)
 def named_day(name: str, country: str, today: date) -> date | None:
     """The next day of this name that is not over, or None: no such day there, or the country is not known."""
+    years = [today.year, today.year + 1]
     try:
-        known = holidays.country_holidays(
-            country, subdiv=REGIONS.get(country), years=[today.year, today.year + 1], observed=False, language="en_US"
-        )
+        with warnings.catch_warnings():
+            # Said of countries whose holidays are known for some years only; a day not found is asked for.
+            warnings.simplefilter("ignore", UserWarning)
+            known = holidays.country_holidays(
+                country, subdiv=REGIONS.get(country), years=years, observed=False, language="en_US"
+            )
     except NotImplementedError:
         return None
     return min((day for day in known.get_named(name, lookup="icontains") if day >= today), default=None)
@@ -39,3 +48,10 @@ def _countries() -> dict[str, str]:
 def country_of(zone: str) -> str:
     """The ISO country a time zone lies in, or "" for those that lie in none ("UTC")."""
     return _countries().get(zone, "US" if zone.startswith("US/") else "")
+
+
+def day_order(country: str) -> DayOrder:
+    """How dates in digits are written there; "" where both ways are, or the country is not known."""
+    if not country or country in EITHER_ORDER:
+        return ""
+    return "month_first" if country in MONTH_FIRST else "day_first"

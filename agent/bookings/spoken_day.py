@@ -12,7 +12,6 @@ from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
 
 from agent.bookings.day_meanings import (
     AnyDay,
@@ -32,7 +31,7 @@ from agent.bookings.day_meanings import (
     Week,
     Within,
 )
-from agent.bookings.named_days import named_day
+from agent.bookings.named_days import DayOrder, named_day
 from agent.bookings.when import QuestionCode
 
 RECENT = 30
@@ -41,8 +40,6 @@ SEARCHED = 30
 """Days, today first, that "any time" and "the first available" reach."""
 OPEN_ENDED = 13
 """Days that "after the fifth" reaches on."""
-
-DayOrder = Literal["day_first", "month_first", ""]
 
 
 @dataclass(frozen=True)

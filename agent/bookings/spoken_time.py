@@ -114,3 +114,17 @@ def likely(
         if fitting:
             return fitting
     return tuple(at for at in readings if WAKING[0] <= at < WAKING[1]) or readings[1:]
+
+
+@dataclass(frozen=True)
+class TimeOfDay:
+    """A time of day as When holds it; nothing said is all None."""
+
+    at: time | None = None
+    after: time | None = None
+    before: time | None = None
+
+
+def minutes_of(at: time) -> int:
+    """Minutes since midnight."""
+    return at.hour * 60 + at.minute

@@ -125,6 +125,18 @@ def test_the_country_can_be_told_apart_from_the_zone() -> None:
     assert resolve("6/11", now=now, zone=zone, country="US") == when("2027-06-11")
 
 
+@pytest.mark.parametrize("country", ["US", "GB", "IN", "DE", "FR", "AQ", "XX", ""])
+def test_a_holiday_is_a_day_or_a_question_in_any_country_and_year(country: str) -> None:
+    for year in (2026, 2034, 2060):
+        now = datetime(year, 10, 1, 9, tzinfo=NEW_YORK)
+        understood = resolve("the day after Thanksgiving", now=now, zone=ZoneInfo("UTC"), country=country)
+        if country == "US":
+            assert isinstance(understood, When)
+            assert understood.first.weekday() == 4
+        else:
+            assert isinstance(understood, DateQuestion)
+
+
 def test_a_naive_clock_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
         resolve("tomorrow", now=WEDNESDAY.replace(tzinfo=None), zone=NEW_YORK)
