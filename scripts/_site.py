@@ -135,7 +135,9 @@ async def set_up(store: Shops, request: SetupRequest, folder: Path | None, setti
     bus = LocalBus()  # nobody listens in this process; a running server looks into the store by itself
     shelf = StoreShelf(store, bus, _now)
     scrape = _scrape(folder, lambda: settings)
-    async with Onboarding(store, shelf, scrape, Reader(extract, plain.compose, plain.second), clock=_now) as onboarding:
+    async with Onboarding(
+        store, shelf, scrape, Reader(extract, plain.compose, plain.ask, plain.second), clock=_now
+    ) as onboarding:
         before = await store.get_location_knowledge(request.location_id)
         job = await onboarding.start(request)
 

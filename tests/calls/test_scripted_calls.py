@@ -88,4 +88,4 @@ def _sound(words: str) -> dict[str, Any]:
 )
 async def test_a_scripted_call(played: dict[tuple[str, str, bool], Played], key: tuple[str, str, bool]):
     found = faults(played[key], misbehaving=key[2])
-    assert not found, "\n".join([*found, played[key].heard, *(str(call) for call in played[key].calls())])
+    assert not found, "\n".join([*found, *played[key].told()])

@@ -19,6 +19,7 @@ from agent.events import (
     MessageTaken,
     OfCall,
     ToolUsed,
+    TurnHeard,
     TurnSpoken,
 )
 from agent.model import Booking, local
@@ -46,6 +47,21 @@ class Played:
     @property
     def mismatches(self) -> list[ClaimMismatched]:
         return [event for event in self.events if isinstance(event, ClaimMismatched)]
+
+    def told(self) -> Iterator[str]:
+        """The call as a few lines, for whoever wonders why."""
+        for event in self.events:
+            match event:
+                case TurnHeard(final=True):
+                    yield f"caller: {event.text}"
+                case TurnSpoken():
+                    yield f"agent: {event.heard_text}{' (cut)' if event.interrupted else ''}"
+                case ToolUsed():
+                    yield f"    {event.tool} {str(event.arguments)[:200]}: {event.outcome}"
+                case BookingHeld() | BookingMade() | BookingMoved() | BookingCancelled():
+                    yield f"    {event.type} {self.row(event.booking)}"
+                case _:
+                    pass
 
     def calls(self) -> list[tuple[str, dict[str, Any]]]:
         """What was done, as calls of the file's abstract tools."""
