@@ -61,7 +61,7 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     signatures = Signatures(settings.twilio_auth_token.get_secret_value(), settings.public_url)
     app.include_router(voice_router(services, signatures, tickets))
     app.include_router(media_router(services, tickets))
-    app.include_router(health_router(services.switchboard))
+    app.include_router(health_router(services.switchboard, services.knowledge.counters))
     app.include_router(
         operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)
     )

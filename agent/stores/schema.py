@@ -5,7 +5,7 @@ Moments are ISO 8601 text in UTC with microseconds: they sort as they read, and 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in the file's user_version. A file of a newer version is refused, never guessed at."""
 
 SCHEMA = """
@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS salon_static_data (
     version     INTEGER NOT NULL CHECK (version > 0),
     CHECK (key = 'location_' || location_id)
 );
+-- What has changed is asked every few seconds: answered from here, without a look at the shops themselves.
+CREATE INDEX IF NOT EXISTS salon_static_data_versions ON salon_static_data (location_id, version);
 
 CREATE TABLE IF NOT EXISTS phone_numbers (
     phone_number TEXT PRIMARY KEY,

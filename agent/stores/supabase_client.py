@@ -68,11 +68,18 @@ class Project:
         return cast(list[Row], data)
 
     async def call(self, function: str, **arguments: Any) -> int:
-        """What a function of the database returns. Raises StoreError."""
+        """The number that a function of the database returns. Raises StoreError."""
         data = await self._send(cast(Request, self._client.rpc(function, arguments)))
         if not isinstance(data, int):
             raise _odd_answer()
         return data
+
+    async def ask(self, function: str, **arguments: Any) -> Row | None:
+        """The JSON object that a function of the database returns, or None for null. Raises StoreError."""
+        data = await self._send(cast(Request, self._client.rpc(function, arguments)))
+        if data is not None and not isinstance(data, dict):
+            raise _odd_answer()
+        return cast(Row | None, data)
 
     async def _send(self, request: Request) -> Any:
         if self._http.is_closed:

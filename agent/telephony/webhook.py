@@ -38,7 +38,7 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
 
     @router.post("")
     async def answer(form: Form = signed) -> Response:
-        return _twiml(_answer(form, services, tickets))
+        return _twiml(await _answer(form, services, tickets))
 
     @router.post("/status")
     async def status(form: Form = signed) -> Response:
@@ -53,9 +53,10 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
     return router
 
 
-def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
+async def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
+    """The phone rings until we answer, so what a call may need anew is fetched here, within bounds."""
     caller, called, call_sid = (_text(form, name) for name in ("From", "To", "CallSid"))
-    shop = _shop_called(called, services)
+    shop = await _shop_ringing(called, services)
     if shop is None:
         return _refuse(services, form, "unknown_number", UNKNOWN_NUMBER)
     if not services.switchboard.has_room():
@@ -63,9 +64,11 @@ def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
             _refuse(services, form, "no_room", NO_ROOM)
             return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
         return _refuse(services, form, "no_room", NO_ROOM)
+    await services.phrases.make_ready_to_greet(shop, services.settings.greeting_wait_ms / 1000)
     who = Caller(
         call_sid=call_sid,
         location_id=shop.location_id,
+        shop_version=shop.version,
         caller=caller or "anonymous",
         called=shop.phone_number,
     )
@@ -89,6 +92,14 @@ def _after(form: Form, services: Services) -> str:
     if shop is None or shop.transfer_to is None:
         return say_twiml(TROUBLE_ALONE)
     return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
+
+
+async def _shop_ringing(number: str, services: Services) -> Shop | None:
+    """As the store has it now; whoever changed it, the next call knows."""
+    try:
+        return await services.knowledge.shop_called(to_e164(number))
+    except ValueError:
+        return None
 
 
 def _shop_called(number: str, services: Services) -> Shop | None:

@@ -175,7 +175,7 @@ def test_our_functions_are_the_servers_alone(project: Project):
         functions = connection.execute(
             "select oid::regprocedure::text from pg_proc where pronamespace = 'public'::regnamespace"
         ).fetchall()
-        assert len(functions) == 4
+        assert len(functions) == 6
         for (function,) in functions:
             for role, may in (("anon", False), ("authenticated", False), ("service_role", True)):
                 query = "select has_function_privilege(%s, %s, 'execute')"
