@@ -127,4 +127,4 @@ async def test_a_start_renders_what_is_missing_and_loads_nothing_else(tmp_path: 
             assert await after.render_missing(iter(shops)) == 5
             assert after.get(shops[0], "greeting") is None
             assert await after.fetch(shops[0], "greeting") is not None
-        assert len(stage.cartesia.requests) == 4 + 1 + 2  # greetings, the apology they share, and the new ones
+        assert len(stage.cartesia.requests) == 4 + 1 + 1  # greetings, the apology they share, one new one
