@@ -77,8 +77,7 @@ class EmbeddedStore:
 
     async def get_knowledge_versions(self) -> dict[int, int]:
         """The version of every shop by location_id, read from an index alone."""
-        rows = await self._database.read(lambda db: db.execute(_VERSIONS).fetchone()[0])
-        return {int(location_id): version for location_id, version in json.loads(rows).items()}
+        return await self._database.read(_versions)
 
     async def get_knowledge_version(self, location_id: int) -> int | None:
         """The newest version of a shop, or None."""
@@ -269,6 +268,11 @@ _RECENT_MESSAGES = """
 def _owner(db: sqlite3.Connection, phone_number: str) -> int | None:
     row = db.execute("SELECT location_id FROM phone_numbers WHERE phone_number = ?", (phone_number,)).fetchone()
     return None if row is None else int(row["location_id"])
+
+
+def _versions(db: sqlite3.Connection) -> dict[int, int]:
+    versions = json.loads(db.execute(_VERSIONS).fetchone()[0])
+    return {int(location_id): version for location_id, version in versions.items()}
 
 
 def _shop_row(db: sqlite3.Connection, location_id: int) -> sqlite3.Row | None:
