@@ -25,7 +25,7 @@ from agent.model import Shop
 from agent.stores.embedded import EmbeddedStore
 
 LOOKUP_P99_US = 1000
-REFRESHES, CHANGES, RINGS, AT_ONCE = 100, 50, 2000, 100
+REFRESHES, CHANGES, RINGS, AT_ONCE, BUSY = 100, 50, 2000, 100, 50
 WEIGHED = 200
 """Shops weighed one for one, which is slow."""
 
@@ -125,10 +125,10 @@ def _lookups(cache: KnowledgeCache, shops: int, lookups: int) -> list[Figure]:
     dice = random.Random(1)  # noqa: S311 - nothing secret
     numbers = [listing.phone_number for listing in cache.listings()]
     any_shop = dice.choices(numbers, k=lookups)
-    busy = dice.choices(dice.sample(numbers, min(200, shops)), k=lookups)
+    busy = dice.choices(dice.sample(numbers, min(BUSY, shops)), k=lookups)
     return [
         *_spread("lookup by number, any shop", _looked_up(cache, any_shop)),
-        *_spread("lookup by number, 200 busy shops", _looked_up(cache, busy)),
+        *_spread(f"lookup by number, {BUSY} busy shops", _looked_up(cache, busy)),
     ]
 
 

@@ -31,6 +31,13 @@ from tests.servers import free_port, running_server, url_of
 
 SHOP, NUMBER = 3, "+18085550188"
 ADMIN = {"Authorization": "Bearer the admin's own"}
+SETTINGS: dict[str, Any] = {
+    "admin_token": SecretStr("the admin's own"),
+    "scrape_allow_loopback": True,
+    # What is asserted is what the store says, however busy the machine is.
+    "shop_check_ms": 5000,
+    "greeting_wait_ms": 5000,
+}
 MENU = """
 <h2>Colour</h2><table><tr><td>Balayage</td><td>150 min</td><td>from ${balayage}</td></tr>
 <tr><td>Root touch-up</td><td>75 min</td><td>${roots}</td></tr></table>
@@ -104,8 +111,7 @@ def _sound(handset: Handset) -> bytes:
 async def open_lines() -> AsyncGenerator[Lines]:
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(open_stage(latencies=QUICK))
-        shared: dict[str, Any] = {"admin_token": SecretStr("the admin's own"), "scrape_allow_loopback": True}
-        each = [stage.settings(port=free_port(), **shared) for _ in range(2)]
+        each = [stage.settings(port=free_port(), **SETTINGS) for _ in range(2)]
         store = await stack.enter_async_context(EmbeddedStore.open(each[0].database_path))
         await asyncio.gather(*(stack.enter_async_context(running_server(settings)) for settings in each))
         phones = [await stack.enter_async_context(stage.caller(url_of(settings))) for settings in each]

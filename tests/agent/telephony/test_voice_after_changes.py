@@ -1,9 +1,11 @@
 """POST /voice after another process has changed a shop: this call has the new facts and greets with the new words."""
 
 import sqlite3
+from collections.abc import AsyncGenerator
 from contextlib import closing
 
 import pytest
+import pytest_asyncio
 from house import COPPER_LANE, PLUMERIA, QUICK, House, new_sid, open_house
 
 from agent.emulators.latencies import CartesiaLatencies
@@ -14,6 +16,13 @@ from agent.model import Shop
 from agent.stores.embedded import EmbeddedStore
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house() -> AsyncGenerator[House]:
+    """One that waits for the store's word however busy the machine is."""
+    async with open_house(shop_check_ms=5000, greeting_wait_ms=5000) as running:
+        yield running
 
 
 async def store_elsewhere(house: House, shop: Shop) -> Shop:
@@ -44,7 +53,7 @@ async def test_a_shop_of_another_process_is_put_through_at_its_first_call(house:
 
 async def test_a_greeting_that_takes_too_long_to_render_is_spoken_instead():
     slow = QUICK.model_copy(update={"cartesia": CartesiaLatencies(first_chunk_ms=300, speed=500)})
-    async with open_house(latencies=slow, greeting_wait_ms=20) as house:
+    async with open_house(latencies=slow, shop_check_ms=5000, greeting_wait_ms=20) as house:
         greeting = "Hello, the assistant of a shop with new words speaking."
         changed = await store_elsewhere(house, PLUMERIA.model_copy(update={"greeting": greeting}))
         async with house.pick_up() as handset:
