@@ -84,7 +84,8 @@ class Lines:
         async with asyncio.timeout(15):
             while True:
                 turns = await self.store.get_turns(SHOP, handset.call_sid)
-                if len(turns) == turn and turns[-1].spoken:
+                # Who speaks over the end of the greeting has that in the first turn until the answer takes its place.
+                if len(turns) == turn and turns[-1].spoken and not turns[-1].spoken.startswith("Thank you for calling"):
                     return turns[-1]
                 await asyncio.sleep(0.02)
 
