@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve doctor lock clean
+.PHONY: help setup demo test check serve doctor bench lock clean
 
 # The first Python of a version we support; set PYTHON to choose another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -44,6 +44,9 @@ serve: $(STAMP) ## Answer real calls, with the keys in .env (docs/going-live.md)
 
 doctor: $(STAMP) ## Check keys, address, store and one emulated call, each with its remedy
 	@$(WITH_ENV) exec $(PY) scripts/doctor.py $(ARGS)
+
+bench: $(STAMP) ## Measure the house on this machine; ARGS="knowledge --shops 1000 --json out.json"
+	@$(PY) scripts/bench.py $(or $(ARGS),all)
 
 lock: $(UV) ## Write requirements.lock anew from pyproject.toml
 	@$(UV) pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \

@@ -66,7 +66,7 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     app.include_router(media_router(services, tickets))
     replies = ReplyDesk(services.knowledge, services.bookings, services.texts, services.bus, services.clock)
     app.include_router(sms_router(replies, signatures))
-    app.include_router(health_router(services.switchboard))
+    app.include_router(health_router(services.switchboard, services.knowledge.counters))
     app.include_router(
         operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)
     )

@@ -44,7 +44,7 @@ class TicketBook:
     def issue(self, caller: Caller) -> str:
         """A ticket of url-safe characters, good for `ttl_s` seconds."""
         nonce = secrets.token_urlsafe(12)
-        fields = [caller.call_sid, caller.location_id, caller.caller, caller.called]
+        fields = [caller.call_sid, caller.location_id, caller.shop_version, caller.caller, caller.called]
         paper = json.dumps([*fields, _ms(self._clock() + self._ttl), nonce], separators=(",", ":"))
         return _sign(self._key, paper.encode())
 
@@ -55,14 +55,14 @@ class TicketBook:
         ticket_other_call or ticket_used. A ticket shown for another call is not used up by that.
         """
         paper = self._read(ticket)
-        sid, location_id, caller, called, expires_ms, nonce = json.loads(paper)
+        sid, location_id, version, caller, called, expires_ms, nonce = json.loads(paper)
         now_ms = _ms(self._clock())
         if now_ms >= expires_ms:
             raise AccessError("ticket_expired", "The ticket's time is over.")
         if not _same(sid, call_sid):
             raise AccessError("ticket_other_call", "The ticket belongs to another call.")
         self._remember_once(nonce, expires_ms, now_ms)
-        return Caller(call_sid=sid, location_id=location_id, caller=caller, called=called)
+        return Caller(call_sid=sid, location_id=location_id, shop_version=version, caller=caller, called=called)
 
     def _read(self, ticket: str) -> bytes:
         if not ticket:

@@ -64,7 +64,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     happens in it. `CallAnswered` is published first, `CallEnded` last, each exactly once.
     """
     began = asyncio.get_running_loop().time()
-    shop = _shop_of(caller, services)  # pinned: a change of the shop is for the next call
+    shop = await _shop_of(caller, services)  # pinned: a change of the shop is for the next call
     log = CallLog(caller, services.bus, services.clock)
     reason: EndReason = "failed"
     receptionist: Receptionist | None = None
@@ -115,8 +115,9 @@ def _tell_outcome(log: CallLog, shop: Shop, story: tuple[CallEvent, ...]) -> Non
     log.publish(CallSummarised, outcome=outcome_of(story), summary=summary_of(story, shop, now=log.clock()))
 
 
-def _shop_of(caller: Caller, services: Services) -> Shop:
-    shop = services.knowledge.shop(caller.location_id)
+async def _shop_of(caller: Caller, services: Services) -> Shop:
+    """From memory, at once, unless another process heard the phone ring and knows a newer version."""
+    shop = await services.knowledge.shop_at_least(caller.location_id, caller.shop_version)
     if shop is None:
         raise NotFound("unknown_location", f"location {caller.location_id} is not registered")
     return shop
@@ -127,7 +128,7 @@ async def _greet(shop: Shop, line: Line, services: Services) -> list[str] | None
 
     None when the greeting is not rendered: then the conversation begins with speaking it.
     """
-    greeting = services.phrases.get(shop, "greeting")
+    greeting = await services.phrases.fetch(shop, "greeting")
     if greeting is None:
         return None
     heard: list[str] = []

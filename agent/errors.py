@@ -71,6 +71,16 @@ class Unavailable(StoreError):
     """The store cannot be reached now; nothing is known about the write."""
 
 
+class Unreadable(StoreError):
+    """What is stored for a location is not a shop this Chairside can read; `version` is the stored one's."""
+
+    def __init__(self, location_id: int, version: int) -> None:
+        message = f"What is stored for location {location_id} is not a shop this Chairside can read."
+        super().__init__("stored_shop_unreadable", message)
+        self.location_id = location_id
+        self.version = version
+
+
 class AccessError(ChairsideError):
     """Somebody asked for what they may not have: tickets, tokens, signatures."""
 

@@ -257,6 +257,13 @@ class ShopListing(Model):
     timezone: ZoneName
 
 
+class ShopVersion(Model):
+    """Which version of which shop."""
+
+    location_id: LocationId
+    version: int
+
+
 class Source(Model):
     """Where a fact was found: the page, and the words on it that say so."""
 
@@ -518,6 +525,8 @@ class Caller(Model):
     location_id: LocationId
     caller: str
     called: PhoneNumber
+    shop_version: int = 0
+    """Of the shop as it was when the phone rang: the call reads this one or a newer one."""
 
 
 def local(moment: datetime, shop: Shop) -> datetime:

@@ -6,11 +6,12 @@ nothing else. `location_id` is mandatory wherever a row belongs to a shop: a sto
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
 
+from agent.errors import Unreadable
 from agent.events import AnyEvent, EndReason
 from agent.model import (
     Booking,
@@ -22,6 +23,7 @@ from agent.model import (
     ScrapedService,
     Shop,
     ShopListing,
+    ShopVersion,
     TextMessage,
     Turn,
     Visit,
@@ -55,6 +57,28 @@ class KnowledgeStore(Protocol):
 
     async def list_shops(self) -> list[ShopListing]:
         """All shops, by location_id."""
+        ...
+
+    # For keeping many shops in memory: one small question tells what has changed, and only that is read.
+
+    async def get_knowledge_versions(self) -> dict[int, int]:
+        """The version of every shop by location_id, those that cannot be read included. One round trip."""
+        ...
+
+    async def get_knowledge_version(self, location_id: int) -> int | None:
+        """The newest version of a shop, or None. One indexed read."""
+        ...
+
+    async def get_version_from_phone_number(self, phone_number: str) -> ShopVersion | None:
+        """The shop an E.164 number leads to, in its newest version, or None. One indexed read, one round trip."""
+        ...
+
+    def get_all_knowledge(self, location_ids: Collection[int] | None = None) -> AsyncIterator[Shop | Unreadable]:
+        """The newest version of every shop, or of those named, by location_id; read in pages, never one by one.
+
+        A shop that cannot be read comes as the error it is, in its place: the others are not its fault. A
+        location without a shop is passed over. Raises StoreError; what came before that is good.
+        """
         ...
 
     # What the last look at a shop's website found. The shop itself need not be stored yet.

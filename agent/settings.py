@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     supabase_secret_key: SecretStr = SecretStr("")
     database_path: Path = Path("var/chairside.db")
     phone_to_location_map: dict[str, int] = Field(default_factory=dict[str, int])
+    shop_check_ms: Annotated[int, Field(gt=0, le=5000)] = 300
+    greeting_wait_ms: Annotated[int, Field(gt=0, le=5000)] = 1500
     ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
     max_calls: Annotated[int, Field(gt=0)] = 50
     max_call_s: Annotated[int, Field(gt=0)] = 1800

@@ -34,8 +34,11 @@ from agent.telephony.twilio import TwilioTelephone
 
 FILE_REFRESH_S = 2.0
 PROJECT_REFRESH_S = 15.0
-"""How soon a running server notices a shop that `setup_shop.py` stored from another process; each look reads
-every shop, which a file bears more often than a network."""
+"""How soon a running server notices what another process stored when nobody calls: for dashboards, and to have
+new greetings rendered. A call asks for itself."""
+GREETINGS_S = 10.0
+"""How long a start waits for greetings to be rendered. Ten thousand go on being rendered behind the first calls,
+whose ringing fetches theirs."""
 
 
 def utc_now() -> datetime:
@@ -51,7 +54,7 @@ async def check_store(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncGenerator[Services]:
-    """Everything a call needs, ready: shops are in memory and their greetings are rendered.
+    """Everything a call needs, ready: shops are in memory and their greetings rendered, as far as that is quick.
 
     Raises SettingsError for missing keys, StoreError when the store cannot be opened.
     """
@@ -62,13 +65,19 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         await stack.enter_async_context(Ledger(bus, store))
         refresh_s = PROJECT_REFRESH_S if settings.supabase_url else FILE_REFRESH_S
         knowledge = await stack.enter_async_context(
-            KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=refresh_s)
+            KnowledgeCache(
+                store,
+                bus,
+                number_map=settings.phone_to_location_map,
+                refresh_s=refresh_s,
+                check_s=settings.shop_check_ms / 1000,
+            )
         )
         speech = SpeechStack(settings)
         stack.push_async_callback(speech.aclose)
         phrases = Phrases(settings, speech.cartesia, settings.database_path.parent / "phrases")
         await stack.enter_async_context(phrases.following(knowledge))
-        await _render_greetings(knowledge, phrases)
+        await stack.enter_async_context(_rendering_greetings(knowledge, phrases))
         switchboard = Switchboard(settings.max_calls)
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
         shelf = StoreShelf(store, bus, clock)
@@ -95,7 +104,19 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         )
 
 
-async def _render_greetings(knowledge: KnowledgeCache, phrases: Phrases) -> None:
+@asynccontextmanager
+async def _rendering_greetings(knowledge: KnowledgeCache, phrases: Phrases) -> AsyncGenerator[None]:
     """Before the first call, so that nobody waits; a vendor that is away delays nothing but the greeting."""
-    ready = await asyncio.gather(*(phrases.try_prepare(shop) for shop in knowledge.shops()))
-    logger.info("{} shops, {} with their greeting rendered", len(ready), sum(ready))
+
+    async def render() -> None:
+        listings = knowledge.listings()
+        shops = (shop for at in listings if (shop := knowledge.shop(at.location_id)) is not None)
+        logger.info("{} shops, {} with their greeting rendered", len(listings), await phrases.render_missing(shops))
+
+    task = asyncio.create_task(render(), name="greetings")
+    await asyncio.wait([task], timeout=GREETINGS_S)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -12,7 +12,6 @@ from starlette.websockets import WebSocketDisconnect
 
 from agent.access import OperatorDesk
 from agent.errors import AccessError
-from agent.model import Shop, ShopListing
 from agent.ports import Clock
 from agent.settings import Settings
 from dashboard_bridge.browser import Browser, Parting
@@ -72,7 +71,7 @@ def operators_router(
                 raise AccessError("token_missing", "Send the operator token or log in.")
         except AccessError as refused:
             return _refusal(relay, refused)
-        return ShopsReply(shops=[_listing(shop) for shop in relay.shops.shops()])
+        return ShopsReply(shops=list(relay.shops.listings()))
 
     return router
 
@@ -173,7 +172,7 @@ class Conversation:
                 pass  # let in already; a page that always sends its token does no harm
 
     async def _show(self, browser: Browser, locations: frozenset[int] | None) -> None:
-        unknown = (locations or frozenset()) - {shop.location_id for shop in self._relay.shops.shops()}
+        unknown = (locations or frozenset()) - {shop.location_id for shop in self._relay.shops.listings()}
         if unknown:
             self._complain(browser, "unknown_location", f"no such shop: {sorted(unknown)[:20]}")
         else:
@@ -212,10 +211,6 @@ class Conversation:
 def _refusal(relay: Relay, refused: AccessError) -> Response:
     relay.counters["refused"] += 1
     return JSONResponse({"error": {"code": refused.code, "message": refused.message}}, status_code=401)
-
-
-def _listing(shop: Shop) -> ShopListing:
-    return ShopListing.model_validate(shop.model_dump(include=set(ShopListing.model_fields)))
 
 
 def _first_problem(why: ValidationError) -> str:

@@ -14,7 +14,7 @@ from loguru import logger
 
 from agent.errors import StoreError
 from agent.events import AnyEvent, BookingChanged, ShopChanged
-from agent.model import CallRecord, Shop
+from agent.model import CallRecord, Shop, ShopListing
 from agent.ports import CallStore, Clock, EventBus
 from dashboard_bridge.board import MAX_RECENT, CallBoard
 from dashboard_bridge.browser import MAX_LINES, Browser, Parting
@@ -31,7 +31,7 @@ class ShopReader(Protocol):
         """The approved shop, or None."""
         ...
 
-    def shops(self) -> Sequence[Shop]:
+    def listings(self) -> Sequence[ShopListing]:
         """All approved shops, by location_id."""
         ...
 
@@ -103,7 +103,7 @@ class Relay:
 
     async def show(self, browser: Browser, locations: frozenset[int] | None) -> None:
         """Let a browser see these shops and no others (None: all), beginning with one metrics of each."""
-        known = [shop.location_id for shop in self.shops.shops()]
+        known = [shop.location_id for shop in self.shops.listings()]
         shown = [at for at in known if locations is None or at in locations]
         stored = {location_id: await self._stored(location_id) for location_id in shown}
         # From here on nothing waits, so no call can begin or end between the snapshot and what follows it.

@@ -60,13 +60,16 @@ class Backstage:
         When it takes too long, callers are greeted all the same: through the pipeline, and later.
         """
         until = asyncio.get_running_loop().time() + _GREETINGS_S
-        while sum(map(self._greets, self.services.knowledge.shops())) < shops:
+        while self._greeting() < shops:
             if asyncio.get_running_loop().time() > until:
                 return
             await asyncio.sleep(_LOOK_S)
 
-    def _greets(self, shop: Shop) -> bool:
-        return self.services.phrases.get(shop, "greeting") is not None
+    def _greeting(self) -> int:
+        """How many shops would greet at once."""
+        knowledge, phrases = self.services.knowledge, self.services.phrases
+        known = (knowledge.shop(listing.location_id) for listing in knowledge.listings())
+        return sum(shop is not None and phrases.get(shop, "greeting") is not None for shop in known)
 
 
 @asynccontextmanager

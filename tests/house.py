@@ -141,24 +141,13 @@ class House:
 
     async def ticket(self, call_sid: str, shop: Shop = PLUMERIA) -> str:
         """Ring, and take the ticket out of the answer."""
-        answer = await self.post("/voice", call_sid, To=shop.phone_number)
-        parameter = ElementTree.fromstring(answer.text).find("./Connect/Stream/Parameter[@name='ticket']")  # noqa: S314
-        assert parameter is not None, answer
-        return parameter.attrib["value"]
+        return ticket_in(await self.post("/voice", call_sid, To=shop.phone_number))
 
     @asynccontextmanager
     async def handset(self, call_sid: str | None = None, *, answers_marks: bool = True) -> AsyncGenerator[Handset]:
         """A media socket on which nothing has been said yet."""
-        url = self.url.replace("http", "ws", 1) + "/media"
-        async with connect(url, max_size=None, max_queue=None, compression=None) as socket:
-            handset = Handset(socket, call_sid or new_sid(), answers_marks=answers_marks)
-            listening = asyncio.create_task(handset.listen())
-            try:
-                yield handset
-            finally:
-                await socket.close()
-                with suppress(ConnectionClosed):
-                    await listening
+        async with open_handset(self.url, call_sid, answers_marks=answers_marks) as handset:
+            yield handset
 
     @asynccontextmanager
     async def pick_up(self, shop: Shop = PLUMERIA, *, answers_marks: bool = True) -> AsyncGenerator[Handset]:
@@ -221,6 +210,30 @@ def without(house: House, table: str) -> Generator[None]:
             yield
         finally:
             db.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+
+
+@asynccontextmanager
+async def open_handset(
+    server_url: str, call_sid: str | None = None, *, answers_marks: bool = True
+) -> AsyncGenerator[Handset]:
+    """A media socket of a server on which nothing has been said yet."""
+    url = server_url.replace("http", "ws", 1) + "/media"
+    async with connect(url, max_size=None, max_queue=None, compression=None) as socket:
+        handset = Handset(socket, call_sid or new_sid(), answers_marks=answers_marks)
+        listening = asyncio.create_task(handset.listen())
+        try:
+            yield handset
+        finally:
+            await socket.close()
+            with suppress(ConnectionClosed):
+                await listening
+
+
+def ticket_in(answer: Answer) -> str:
+    """The ticket that an answer to `/voice` holds."""
+    parameter = ElementTree.fromstring(answer.text).find("./Connect/Stream/Parameter[@name='ticket']")  # noqa: S314
+    assert parameter is not None, answer
+    return parameter.attrib["value"]
 
 
 def new_sid() -> str:

@@ -17,7 +17,7 @@ ANYTHING_ELSE = "Is there anything else I can do for you?"
 
 def visit_words(visit: Visit, shop: Shop, *, now: datetime) -> str:
     """ "Women's Haircut with Ana on Friday, November 6th at 5:45 PM"."""
-    return f"{services_words(visit)} on {when_words(visit.starts, shop, now=now)}"
+    return f"{services_words(visit)}{_on(visit.starts, shop, now)}"
 
 
 def services_words(visit: Visit) -> str:
@@ -75,7 +75,7 @@ def booked(booking: Booking, shop: Shop, *, now: datetime) -> str:
 
 def moved(booking: Booking, shop: Shop, *, now: datetime) -> str:
     """The confirmation of a move, from the committed row."""
-    return f"It's moved: {services_words(booking.visit)} is now on {when_words(booking.visit.starts, shop, now=now)}."
+    return f"It's moved: {services_words(booking.visit)} is now{_on(booking.visit.starts, shop, now)}."
 
 
 def cancelled(booking: Booking, shop: Shop, *, now: datetime) -> str:
@@ -92,6 +92,12 @@ def listed(bookings: Sequence[Booking], shop: Shop, *, now: datetime) -> str:
     """The caller's own appointments."""
     them = "; ".join(visit_words(booking.visit, shop, now=now) for booking in bookings)
     return f"You have {'one appointment' if len(bookings) == 1 else f'{len(bookings)} appointments'}: {them}."
+
+
+def _on(moment: datetime, shop: Shop, now: datetime) -> str:
+    """ " on Friday, November 6th at 5:45 PM"; nobody says "on tomorrow"."""
+    days = (local(moment, shop).date() - local(now, shop).date()).days
+    return f"{',' if days in (0, 1) else ' on'} {when_words(moment, shop, now=now)}"
 
 
 def _notice(shop: Shop, *, late: bool) -> str:

@@ -221,7 +221,7 @@ class Receptionist:
             await self._worker.cancel(reason=f"{vendor} is unusable")
 
     async def _apologise(self) -> None:
-        phrase = self._phrases.get(self._shop, "apology")
+        phrase = await self._phrases.fetch(self._shop, "apology")
         if phrase is not None:
             await self._line.clear()
             await self._line.say(phrase, lambda _: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from agent.errors import Conflict, NotFound, StoreError
+from agent.errors import Conflict, NotFound, StoreError, Unreadable
 from agent.events import EndReason
 from agent.model import (
     CallRecord,
@@ -23,6 +23,7 @@ from agent.model import (
     ScrapedService,
     Shop,
     ShopListing,
+    ShopVersion,
     Turn,
 )
 from agent.stores.database import Database
@@ -33,6 +34,9 @@ from agent.stores.embedded_texts import EmbeddedTexts
 
 Fact = TypeVar("Fact", bound=Model)
 ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
+
+PAGE = 200
+"""Shops read at once: some megabytes."""
 
 
 class EmbeddedStore(EmbeddedProposals):
@@ -76,6 +80,39 @@ class EmbeddedStore(EmbeddedProposals):
         """All shops, by location_id."""
         rows = await self._database.read(lambda db: db.execute(_ALL_SHOPS).fetchall())
         return [_listing(row) for row in rows]
+
+    async def get_knowledge_versions(self) -> dict[int, int]:
+        """The version of every shop by location_id, read from an index alone."""
+        return await self._database.read(_versions)
+
+    async def get_knowledge_version(self, location_id: int) -> int | None:
+        """The newest version of a shop, or None."""
+        query = "SELECT version FROM salon_static_data WHERE location_id = ?"
+        row = await self._database.read(lambda db: db.execute(query, (location_id,)).fetchone())
+        return None if row is None else int(row["version"])
+
+    async def get_version_from_phone_number(self, phone_number: str) -> ShopVersion | None:
+        """The shop an E.164 number leads to, in its newest version, or None."""
+        row = await self._database.read(lambda db: db.execute(_CALLED, (phone_number,)).fetchone())
+        return None if row is None else ShopVersion.model_validate(dict(row))
+
+    async def get_all_knowledge(self, location_ids: Collection[int] | None = None) -> AsyncIterator[Shop | Unreadable]:
+        """Every shop, or those named, by location_id; see `KnowledgeStore.get_all_knowledge`."""
+        wanted = None if location_ids is None else json.dumps(sorted(location_ids))
+        after = 0
+        while rows := await self._page(after, wanted):
+            for row in rows:
+                try:
+                    yield read_shop(row)
+                except Unreadable as why:
+                    yield why
+            after = int(rows[-1]["location_id"])
+
+    async def _page(self, after: int, wanted: str | None) -> list[sqlite3.Row]:
+        """The next PAGE shops after a location; `wanted` is a JSON list of locations."""
+        query = _SHOPS_AFTER if wanted is None else _THESE_SHOPS_AFTER
+        facts = {"after": after, "wanted": wanted, "page": PAGE}
+        return await self._database.read(lambda db: db.execute(query, facts).fetchall())
 
     async def insert_scraped_services(self, location_id: int, services: Sequence[ScrapedService]) -> None:
         """Put `services` in the place of those of the last scrape, in this order. All or nothing."""
@@ -172,6 +209,23 @@ class EmbeddedStore(EmbeddedProposals):
 
 _ALL_SHOPS = "SELECT location_id, data, version FROM salon_static_data ORDER BY location_id"
 
+_SHOPS_AFTER = """
+    SELECT location_id, data, version FROM salon_static_data WHERE location_id > :after
+    ORDER BY location_id LIMIT :page
+"""
+
+_THESE_SHOPS_AFTER = """
+    SELECT location_id, data, version FROM salon_static_data
+    WHERE location_id IN (SELECT value FROM json_each(:wanted) WHERE value > :after)
+    ORDER BY location_id LIMIT :page
+"""
+
+_VERSIONS = "SELECT json_group_object(location_id, version) FROM salon_static_data"
+
+_CALLED = """
+    SELECT location_id, version FROM phone_numbers JOIN salon_static_data USING (location_id) WHERE phone_number = ?
+"""
+
 _CALL_COLUMNS = "call_sid, location_id, caller, called, started_at, greeting, ended_at, end_reason"
 
 _OPEN_CALL = f"""
@@ -215,6 +269,11 @@ _RECENT_MESSAGES = """
     SELECT call_sid, location_id, tool_call_id, caller_name, callback_number, text, at
     FROM messages WHERE location_id = ? ORDER BY at DESC, id DESC LIMIT ?
 """
+
+
+def _versions(db: sqlite3.Connection) -> dict[int, int]:
+    versions = json.loads(db.execute(_VERSIONS).fetchone()[0])
+    return {int(location_id): version for location_id, version in versions.items()}
 
 
 def _replace_scrape(

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from agent.errors import Conflict, StoreError
+from agent.errors import Conflict, StoreError, Unreadable
 from agent.model import Shop
 
 ProjectedTable = Literal["services", "professionals"]
@@ -122,16 +122,13 @@ def _same_knowledge(row: sqlite3.Row, data: Shop) -> bool:
 
 
 def read_shop(row: sqlite3.Row) -> Shop:
-    """The shop in a row. Raises StoreError when it is none any more."""
+    """The shop in a row. Raises Unreadable when it is none any more."""
     try:
         return Shop.model_validate_json(row["data"]).model_copy(update={"version": int(row["version"])})
     except ValidationError as why:
         raise unreadable(row) from why
 
 
-def unreadable(row: sqlite3.Row) -> StoreError:
+def unreadable(row: sqlite3.Row) -> Unreadable:
     """What a row that holds no shop is refused with."""
-    return StoreError(
-        "stored_shop_unreadable",
-        f"What is stored for location {row['location_id']} is not a shop this Chairside can read.",
-    )
+    return Unreadable(int(row["location_id"]), int(row["version"]))

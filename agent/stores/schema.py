@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS salon_static_data (
     version     INTEGER NOT NULL CHECK (version > 0),
     CHECK (key = 'location_' || location_id)
 );
+-- What has changed is asked every few seconds: answered from here, without a look at the shops themselves.
+CREATE INDEX IF NOT EXISTS salon_static_data_versions ON salon_static_data (location_id, version);
 
 CREATE TABLE IF NOT EXISTS phone_numbers (
     phone_number TEXT PRIMARY KEY,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from agent.errors import Conflict, NotFound
+from agent.errors import Conflict, NotFound, Unreadable
 from agent.events import EndReason
 from agent.model import (
     CallRecord,
@@ -18,6 +18,7 @@ from agent.model import (
     ScrapedService,
     Shop,
     ShopListing,
+    ShopVersion,
     Turn,
 )
 from agent.stores.supabase_bookings import SupabaseBookings
@@ -35,6 +36,8 @@ from agent.stores.supabase_texts import SupabaseTexts
 
 PAGE = 1000
 """Rows asked for at once. A project may give fewer (its setting "max rows"), so only an empty page is the last."""
+SHOP_PAGE = 100
+"""Whole shops asked for at once: about a megabyte, and as many ids as an address can well name."""
 
 
 class SupabaseStore(SupabaseProposals):
@@ -83,7 +86,7 @@ class SupabaseStore(SupabaseProposals):
     async def list_shops(self) -> list[ShopListing]:
         """All shops, by location_id; what another program keeps under a key like ours is none."""
         columns = (
-            "location_id, business_name:data->>business_name, phone_number:data->>phone_number,"
+            "location_id, version, business_name:data->>business_name, phone_number:data->>phone_number,"
             " timezone:data->>timezone"
         )
         shops: list[ShopListing] = []
@@ -95,6 +98,46 @@ class SupabaseStore(SupabaseProposals):
             if not rows:
                 return shops
             shops += [read_listing(row) for row in rows]
+
+    async def get_knowledge_versions(self) -> dict[int, int]:
+        """The version of every shop by location_id. A function of the database: no "max rows" cuts it short."""
+        found = await self._project.ask("get_knowledge_versions")
+        return {int(location_id): int(version) for location_id, version in (found or {}).items()}
+
+    async def get_knowledge_version(self, location_id: int) -> int | None:
+        """The newest version of a shop, or None."""
+        query = self._project.table("salon_static_data").select("version").eq("location_id", location_id)
+        rows = await self._project.rows(query)
+        return int(rows[0]["version"]) if rows else None
+
+    async def get_version_from_phone_number(self, phone_number: str) -> ShopVersion | None:
+        """The shop an E.164 number leads to, in its newest version, or None."""
+        found = await self._project.ask("get_version_from_phone_number", p_phone_number=phone_number)
+        return None if found is None else read(ShopVersion, found)
+
+    async def get_all_knowledge(self, location_ids: Collection[int] | None = None) -> AsyncIterator[Shop | Unreadable]:
+        """Every shop, or those named, by location_id; see `KnowledgeStore.get_all_knowledge`."""
+        wanted = None if location_ids is None else sorted(location_ids)
+        after = 0
+        while wanted is None or (wanted := [location_id for location_id in wanted if location_id > after]):
+            batch = None if wanted is None else wanted[:SHOP_PAGE]
+            rows = await self._shops_after(after, batch)
+            if not rows and batch is None:
+                return
+            for row in rows:
+                try:
+                    yield read_shop(row["location_id"], row)
+                except Unreadable as why:
+                    yield why
+            # A short page may be the project's doing: only an empty one says that the rest of a batch is not there.
+            after = rows[-1]["location_id"] if rows or batch is None else batch[-1]
+
+    async def _shops_after(self, after: int, batch: list[int] | None) -> list[Row]:
+        query = self._project.table("salon_static_data").select("location_id, data, version").gt("location_id", after)
+        query = query.not_.is_("data->>location_id", "null")
+        if batch is not None:
+            query = query.in_("location_id", batch)
+        return await self._project.rows(query.order("location_id").limit(SHOP_PAGE))
 
     # The last scrape
 

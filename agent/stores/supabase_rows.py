@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from agent.errors import StoreError
+from agent.errors import StoreError, Unreadable
 from agent.model import Model, ScrapedProfessional, ScrapedService, Shop, ShopListing
 from agent.stores.supabase_client import Row
 
@@ -52,23 +52,16 @@ def canonical(shop: Shop) -> dict[str, Any]:
 
 
 def read_shop(location_id: int, row: Row) -> Shop:
-    """The shop in a row. Raises StoreError when it is none any more."""
+    """The shop in a row. Raises Unreadable when it is none any more."""
     try:
         return Shop.model_validate(row["data"]).model_copy(update={"version": int(row["version"])})
     except (KeyError, TypeError, ValidationError) as why:
-        raise _unreadable(location_id) from why
+        raise Unreadable(location_id, int(row["version"])) from why
 
 
 def read_listing(row: Row) -> ShopListing:
-    """The listing in a row. Raises StoreError when it is none any more."""
+    """The listing in a row. Raises Unreadable when it is none any more."""
     try:
-        return ShopListing.model_validate(row)
+        return ShopListing.model_validate({name: row[name] for name in ShopListing.model_fields})
     except ValidationError as why:
-        raise _unreadable(row.get("location_id")) from why
-
-
-def _unreadable(location_id: object) -> StoreError:
-    return StoreError(
-        "stored_shop_unreadable",
-        f"What is stored for location {location_id} is not a shop this Chairside can read.",
-    )
+        raise Unreadable(int(row["location_id"]), int(row["version"])) from why

@@ -57,7 +57,7 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
 
     @router.post("")
     async def answer(form: Form = signed) -> Response:
-        return _twiml(_answer(form, services, tickets))
+        return _twiml(await _answer(form, services, tickets))
 
     @router.post("/status")
     async def status(form: Form = signed) -> Response:
@@ -81,9 +81,10 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
     return router
 
 
-def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
+async def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
+    """The phone rings until we answer, so what a call may need anew is fetched here, within bounds."""
     caller, called, call_sid = (_text(form, name) for name in ("From", "To", "CallSid"))
-    shop = _shop_called(called, services)
+    shop = await _shop_ringing(called, services)
     if shop is None:
         return _refuse(services, form, "unknown_number", UNKNOWN_NUMBER)
     if not services.switchboard.has_room():
@@ -91,9 +92,11 @@ def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
             _refuse(services, form, "no_room", NO_ROOM)
             return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
         return _refuse(services, form, "no_room", NO_ROOM)
+    await services.phrases.make_ready_to_greet(shop, services.settings.greeting_wait_ms / 1000)
     who = Caller(
         call_sid=call_sid,
         location_id=shop.location_id,
+        shop_version=shop.version,
         caller=caller or "anonymous",
         called=shop.phone_number,
     )
@@ -191,6 +194,14 @@ def _recording_url(sid: str, services: Services) -> str:
 def _recording_sid(form: Form) -> str:
     """Of the recording; its URL ends with it, too."""
     return (_text(form, "RecordingSid") or _text(form, "RecordingUrl").rsplit("/", 1)[-1])[:100]
+
+
+async def _shop_ringing(number: str, services: Services) -> Shop | None:
+    """As the store has it now; whoever changed it, the next call knows."""
+    try:
+        return await services.knowledge.shop_called(to_e164(number))
+    except ValueError:
+        return None
 
 
 def _shop_called(number: str, services: Services) -> Shop | None:

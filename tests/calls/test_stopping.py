@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import socket
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 
@@ -20,13 +16,12 @@ from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
 from tests.calls.conftest import brief
 from tests.house import PLUMERIA, QUICK
-
-ROOT = Path(__file__).parents[2]
+from tests.servers import free_port, running_server, url_of
 
 
 async def test_running_calls_finish_and_new_ones_are_refused():
     async with open_stage(latencies=QUICK) as stage:
-        settings = stage.settings(port=_free_port())
+        settings = stage.settings(port=free_port())
         async with _server(settings) as server:
             talking = asyncio.create_task(_call(stage, settings))
             await _live_calls(settings, 1)
@@ -49,7 +44,7 @@ async def _call(stage: Stage, settings: Settings) -> CallReport:
         {"name": "talks on", "to": PLUMERIA.phone_number, "steps": [{"say": "How much is a balayage?"}]}
     )
     stage.prepare(scenario)
-    async with stage.caller(_url(settings), public_url=settings.public_url) as caller:
+    async with stage.caller(url_of(settings), public_url=settings.public_url) as caller:
         return await caller.call(scenario)
 
 
@@ -57,51 +52,17 @@ async def _call(stage: Stage, settings: Settings) -> CallReport:
 async def _server(settings: Settings) -> AsyncGenerator[asyncio.subprocess.Process]:
     async with EmbeddedStore.open(settings.database_path) as store:
         await store.store_knowledge("location_1", brief(PLUMERIA))
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "server.py", cwd=ROOT, env={**os.environ, **_environment(settings)}
-    )
-    try:
-        await _ready(settings)
+    async with running_server(settings) as server:
         yield server
-    finally:
-        if server.returncode is None:
-            server.kill()
-            await server.wait()
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Settings as the environment would hold them."""
-    plain = {name: getattr(value, "get_secret_value", lambda value=value: value)() for name, value in settings}
-    return {name.upper(): str(value) for name, value in plain.items() if not isinstance(value, dict)}
-
-
-async def _ready(settings: Settings) -> None:
-    async with asyncio.timeout(30), httpx.AsyncClient() as http:
-        while True:
-            try:
-                if (await http.get(f"{_url(settings)}/readyz")).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.05)
 
 
 async def _not_ready(settings: Settings) -> None:
     async with asyncio.timeout(5), httpx.AsyncClient() as http:
-        while (await http.get(f"{_url(settings)}/readyz")).status_code != 503:
+        while (await http.get(f"{url_of(settings)}/readyz")).status_code != 503:
             await asyncio.sleep(0.02)
 
 
 async def _live_calls(settings: Settings, count: int) -> None:
     async with asyncio.timeout(10), httpx.AsyncClient() as http:
-        while (await http.get(f"{_url(settings)}/healthz")).json()["live_calls"] != count:
+        while (await http.get(f"{url_of(settings)}/healthz")).json()["live_calls"] != count:
             await asyncio.sleep(0.02)
-
-
-def _url(settings: Settings) -> str:
-    return f"http://127.0.0.1:{settings.port}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]

@@ -21,6 +21,7 @@ from agent.model import (
     Service,
     Shop,
     ShopListing,
+    ShopVersion,
     Source,
 )
 from agent.ports import KnowledgeStore
@@ -151,6 +152,52 @@ async def test_many_shops_are_all_listed(knowledge_store: KnowledgeStore):
         await knowledge_store.store_knowledge(f"location_{number}", shop)
 
     assert [shop.location_id for shop in await knowledge_store.list_shops()] == list(range(1, 61))
+
+
+def _small(number: int) -> Shop:
+    facts = {"location_id": number, "phone_number": f"+1808555{number:04d}", "services": ()}
+    return HONOLULU.model_copy(update=facts)
+
+
+async def test_many_shops_are_all_read_and_their_versions_told(knowledge_store: KnowledgeStore):
+    """More than a networked store hands out at once, and more than a page of ours."""
+    stored = [await knowledge_store.store_knowledge(f"location_{at}", _small(at)) for at in range(230, 0, -1)]
+    stored.reverse()
+
+    assert [shop async for shop in knowledge_store.get_all_knowledge()] == stored
+    some = [230, *range(1, 231, 2), 999]
+    assert [shop async for shop in knowledge_store.get_all_knowledge(some)] == [*stored[0::2], stored[-1]]
+    assert await knowledge_store.get_knowledge_versions() == dict.fromkeys(range(1, 231), 1)
+
+
+async def test_only_the_shops_asked_for_are_read(knowledge_store: KnowledgeStore):
+    honolulu = await knowledge_store.store_knowledge("location_1", HONOLULU)
+    await knowledge_store.store_knowledge("location_2", LONDON)
+
+    assert [shop async for shop in knowledge_store.get_all_knowledge({1, 7})] == [honolulu]
+    assert [shop async for shop in knowledge_store.get_all_knowledge([])] == []
+    assert [shop async for shop in knowledge_store.get_all_knowledge(range(300, 1000))] == []
+
+
+async def test_the_newest_version_is_told_by_location_and_by_number(knowledge_store: KnowledgeStore):
+    await knowledge_store.store_knowledge("location_1", HONOLULU)
+    await knowledge_store.store_knowledge("location_2", LONDON)
+    moved = HONOLULU.model_copy(update={"phone_number": "+18085550100"})
+    await knowledge_store.store_knowledge("location_1", moved)
+
+    assert await knowledge_store.get_knowledge_versions() == {1: 2, 2: 1}
+    assert await knowledge_store.get_knowledge_version(1) == 2
+    assert await knowledge_store.get_version_from_phone_number("+18085550100") == ShopVersion(location_id=1, version=2)
+    assert await knowledge_store.get_version_from_phone_number(LONDON.phone_number) == ShopVersion(
+        location_id=2, version=1
+    )
+
+
+async def test_what_is_not_stored_has_no_version(knowledge_store: KnowledgeStore):
+    assert await knowledge_store.get_knowledge_versions() == {}
+    assert await knowledge_store.get_knowledge_version(1) is None
+    assert await knowledge_store.get_version_from_phone_number("+18084826296") is None
+    assert [shop async for shop in knowledge_store.get_all_knowledge()] == []
 
 
 PAGE = Source(url="https://plumeria.example/menu", quote="Balayage from $180 · 2½ h", confidence=0.9)

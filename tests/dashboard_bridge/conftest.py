@@ -19,7 +19,7 @@ from agent.access import OperatorDesk
 from agent.bus.local import LocalBus
 from agent.errors import Unavailable
 from agent.events import CallAnswered, CallEnded, EndReason, TurnHeard, TurnSpoken
-from agent.model import CallRecord, Message, Shop, Turn
+from agent.model import CallRecord, Message, Shop, ShopListing, Turn
 from agent.settings import Settings
 from dashboard_bridge.browser import MAX_LINES
 from dashboard_bridge.ops import operators_router
@@ -55,8 +55,9 @@ class Shops:
     def shop(self, location_id: int) -> Shop | None:
         return self.by_location.get(location_id)
 
-    def shops(self) -> list[Shop]:
-        return list(self.by_location.values())
+    def listings(self) -> list[ShopListing]:
+        names = set(ShopListing.model_fields)
+        return [ShopListing.model_validate(at.model_dump(include=names)) for at in self.by_location.values()]
 
 
 class Calls:

@@ -50,7 +50,7 @@ async def test_every_shop_is_loaded_before_the_first_call(store: EmbeddedStore, 
     london, honolulu = await put(store, bus, shop), await put(store, bus, other)
 
     async with KnowledgeCache(store, bus) as cache:
-        assert cache.shops() == (honolulu, london)
+        assert [at.location_id for at in cache.listings()] == [1, 2]
         assert cache.shop_for_number("+442079460123") == london
         assert cache.get_location_from_phone_number("+18084826296") == 1
         assert cache.get_location_knowledge(1) == honolulu
@@ -145,7 +145,7 @@ async def test_one_unreadable_shop_does_not_take_the_others_off_the_line(
         db.execute(spoil, (1,))
 
     async with KnowledgeCache(store, bus) as cache:
-        assert [found.location_id for found in cache.shops()] == [2]
+        assert [found.location_id for found in cache.listings()] == [2]
     assert (await put(store, bus, other)).version == 2  # storing it anew repairs it
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.bus.local import LocalBus
+from agent.emulators.latencies import CartesiaLatencies
 from agent.emulators.stage import Stage, open_stage
 from agent.emulators.vendor import Fault
 from agent.errors import VendorError
@@ -84,3 +85,46 @@ async def test_a_changed_shop_gets_its_new_greeting_while_the_server_runs(tmp_pa
         async with asyncio.timeout(5):
             while phrases.get(changed, "greeting") is None:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_greeting_is_rendered_once_however_many_phones_ring(tmp_path: Path):
+    async with open_stage(latencies=QUICK) as stage, phrases_of(stage, tmp_path) as phrases:
+        await asyncio.gather(*(phrases.make_ready_to_greet(PLUMERIA, 20) for _ in range(30)))
+        assert phrases.get(PLUMERIA, "greeting") is not None
+        assert phrases.get(PLUMERIA, "apology") is not None
+        assert len(stage.cartesia.requests) == 2
+
+
+async def test_a_phone_rings_no_longer_than_it_may_and_the_next_one_has_the_greeting(tmp_path: Path):
+    slow = QUICK.model_copy(update={"cartesia": CartesiaLatencies(first_chunk_ms=400, speed=500)})
+    async with open_stage(latencies=slow) as stage, phrases_of(stage, tmp_path) as phrases:
+        await phrases.make_ready_to_greet(PLUMERIA, 0.02)
+        assert phrases.get(PLUMERIA, "greeting") is None
+        await phrases.make_ready_to_greet(PLUMERIA, 20)
+        assert phrases.get(PLUMERIA, "greeting") is not None
+        assert len(stage.cartesia.requests) == 2
+
+
+async def test_what_another_process_rendered_is_fetched_from_its_file(tmp_path: Path):
+    async with (
+        open_stage(latencies=QUICK) as stage,
+        phrases_of(stage, tmp_path) as one,
+        phrases_of(stage, tmp_path) as other,
+    ):
+        assert await other.fetch(PLUMERIA, "greeting") is None
+        await one.prepare(PLUMERIA)
+        assert other.get(PLUMERIA, "greeting") is None
+        assert await other.fetch(PLUMERIA, "greeting") == one.get(PLUMERIA, "greeting")
+
+
+async def test_a_start_renders_what_is_missing_and_loads_nothing_else(tmp_path: Path):
+    shops = [PLUMERIA.model_copy(update={"business_name": f"Salon {at}", "greeting": ""}) for at in range(6)]
+    async with open_stage(latencies=QUICK) as stage:
+        async with phrases_of(stage, tmp_path) as before:
+            assert await before.render_missing(iter(shops[:4])) == 4
+        async with phrases_of(stage, tmp_path) as after:
+            stage.order(Fault(vendor="cartesia", kind="status", status=401))
+            assert await after.render_missing(iter(shops)) == 5
+            assert after.get(shops[0], "greeting") is None
+            assert await after.fetch(shops[0], "greeting") is not None
+        assert len(stage.cartesia.requests) == 4 + 1 + 1  # greetings, the apology they share, one new one

@@ -15,7 +15,7 @@ from rig.gateway import Fault
 from rig.postgres import Cluster
 from rig.project import Project
 
-from agent.errors import Conflict, Denied, NotFound, SettingsError, StoreError, Unavailable
+from agent.errors import Conflict, Denied, NotFound, SettingsError, StoreError, Unavailable, Unreadable
 from agent.model import CallRecord, Message, Proposal, SalonInfo, ScrapedService, Shop, Source, Turn
 from agent.stores.supabase import SupabaseStore
 
@@ -36,6 +36,11 @@ READS: dict[str, Verb] = {
     "get_location_from_phone_number": lambda store: store.get_location_from_phone_number("+18084826296"),
     "get_location_knowledge": lambda store: store.get_location_knowledge(1),
     "list_shops": lambda store: store.list_shops(),
+    "get_knowledge_versions": lambda store: store.get_knowledge_versions(),
+    "get_knowledge_version": lambda store: store.get_knowledge_version(1),
+    "get_version_from_phone_number": lambda store: store.get_version_from_phone_number("+18084826296"),
+    "get_all_knowledge": lambda store: anext(store.get_all_knowledge(), None),
+    "get_all_knowledge of some": lambda store: anext(store.get_all_knowledge([1]), None),
     "get_scraped_services": lambda store: store.get_scraped_services(1),
     "get_scraped_professionals": lambda store: store.get_scraped_professionals(1),
     "get_salon_info": lambda store: store.get_salon_info(1),
@@ -214,6 +219,20 @@ async def test_a_missing_grant_is_denied(project: Project, store: SupabaseStore)
                 await store.get_messages(1)
         finally:
             database.execute("grant select on messages to service_role")
+
+
+async def test_one_shop_that_cannot_be_read_comes_as_an_error_among_the_others(project: Project, store: SupabaseStore):
+    for number in range(1, 61):
+        shop = SHOP.model_copy(update={"location_id": number, "phone_number": f"+1808555{number:04d}"})
+        await store.store_knowledge(f"location_{number}", shop)
+    with project.connect() as database:
+        database.execute("update salon_static_data set data = data - 'currency', version = 4 where location_id = 7")
+        database.execute("insert into salon_static_data (key, data) values ('location_90', '{\"theirs\": 1}')")
+    found = [shop async for shop in store.get_all_knowledge()]
+
+    assert [shop.location_id for shop in found] == list(range(1, 61))
+    assert [(shop.location_id, shop.version) for shop in found if isinstance(shop, Unreadable)] == [(7, 4)]
+    assert await store.get_knowledge_versions() == dict.fromkeys(range(1, 61), 1) | {7: 4}
 
 
 async def test_what_cannot_be_read_is_a_store_error_and_can_be_replaced(project: Project, store: SupabaseStore):

@@ -40,10 +40,7 @@ class ExpectedModel:
     def __call__(self, body: Json) -> Reply | None:
         """The reply to a request of this script's call; None for those of other calls."""
         situation = read(body)
-        if (
-            self.script.caller not in situation.instructions
-            or self.script.shop.business_name not in situation.instructions
-        ):
+        if not str(body.get("prompt_cache_key")).startswith(f"location_{self.script.shop.location_id}_"):
             return None
         turns = [str(m.get("content") or "") for m in body["messages"] if m.get("role") == "user"]
         if not turns or situation.prompted:

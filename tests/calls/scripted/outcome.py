@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.bookings.dates import When, resolve
-
 from agent.events import (
     BookingCancelled,
     BookingHeld,

@@ -1,0 +1,55 @@
+"""Measuring: the figures come as a table and as JSON, with the machine they were made on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts._bench import percentile
+
+Start = Callable[..., subprocess.Popen[str]]
+FEW = ("--shops", "40", "--lookups", "60")
+
+
+def test_the_knowledge_is_measured_as_a_table_and_as_json(start: Start, tmp_path: Path):
+    process = start("bench.py", "knowledge", *FEW, "--json", tmp_path / "out.json")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    (report,) = json.loads((tmp_path / "out.json").read_text())
+    assert report["what"] == "knowledge"
+    assert report["parameters"] == {"shops": 40, "lookups": 60}
+    assert report["machine"]["cores"] >= 1
+    figures = {figure["name"]: figure for figure in report["figures"]}
+    assert figures["start with 40 shops"]["unit"] == "s"
+    assert figures["lookup by number, any shop, p99"]["target"] == 1000
+    assert 0 < figures["a shop packed, allocated"]["value"] < figures["a shop unpacked, allocated"]["value"]
+    assert all(figure["value"] >= 0 for figure in report["figures"])
+    assert "start with 40 shops" in out
+    assert "Python" in out.splitlines()[-1]
+
+
+def test_json_on_standard_output_is_alone_there(start: Start):
+    process = start("bench.py", "knowledge", *FEW, "--json")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert json.loads(out)[0]["what"] == "knowledge"
+    assert "start with 40 shops" in err
+
+
+@pytest.mark.parametrize("wrong", [(), ("weather",), ("knowledge", "--shops", "0"), ("knowledge", "--shops", "many")])
+def test_what_is_given_wrong_is_told(start: Start, wrong: tuple[str, ...]):
+    process = start("bench.py", *wrong)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "usage:" in err
+
+
+def test_a_percentile_is_a_value_that_was_measured():
+    hundred = [float(value) for value in range(100, 0, -1)]
+    assert [percentile(hundred, share) for share in (0, 0.01, 0.5, 0.99, 0.991, 1)] == [1, 1, 50, 99, 100, 100]
+    assert percentile([7.0], 0.99) == 7
+    assert percentile([1.0, 2.0], 0.5) == 1
