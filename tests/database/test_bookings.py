@@ -260,15 +260,11 @@ async def test_a_login_of_the_salon_books_on_and_only_for_itself(book: BookingSt
     """By the policies it had before us, which our triggers and constraints stand behind."""
     gateway, token = own_project.gateway, own_project.gateway.token("authenticated", PLUMERIA)
     headers = {"apikey": gateway.publishable_key, "Authorization": f"Bearer {token}"}
-    row = {
-        "salon_id": PLUMERIA,
-        "professional_id": ANA,
-        "start_time": "2026-11-24T10:00Z",
-        "end_time": "2026-11-24T11Z",
-    }
+    row = {"salon_id": PLUMERIA, "professional_id": ANA, "start_time": TEN.isoformat()}
 
     def post(**columns: Any) -> int:
-        return own_project.http.post("bookings", headers=headers, json=row | columns).status_code
+        theirs = row | {"end_time": (TEN + HOUR).isoformat()} | columns
+        return own_project.http.post("bookings", headers=headers, json=theirs).status_code
 
     assert post() == 201
     assert post() == 400  # the constraint's refusal
