@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import unicodedata
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Literal
 
 from pydantic import ValidationError
 
 from agent.errors import Conflict, StoreError
-from agent.model import Booking, BusyStretch, Visit
+from agent.model import Booking, Visit
 from agent.stores.booking_forms import (
     Customer,
     Verb,
@@ -26,13 +24,11 @@ from agent.stores.booking_forms import (
     utc,
     visit_in_utc,
 )
+from agent.stores.busy_spans import Span, spans_by_name, stored, without
 from agent.stores.database import Database
 
 KEPT_FOR = timedelta(days=1)
 """How long keys are remembered, and holds that came to nothing."""
-
-Span = tuple[str, str]
-"""From and until, as stored."""
 
 
 class EmbeddedBookings:
@@ -110,14 +106,14 @@ class EmbeddedBookings:
         self, location_id: int, starts: datetime, ends: datetime, *, now: datetime
     ) -> list[Booking]:
         """What is booked or held, and busy within [starts, ends); by start."""
-        span = {"location_id": location_id, "starts": _text(starts), "ends": _text(ends), "now": _text(now)}
+        span = {"location_id": location_id, "starts": stored(starts), "ends": stored(ends), "now": stored(now)}
         rows = await self._database.read(lambda db: db.execute(_BETWEEN, span).fetchall())
         found = [_booking(row) for row in rows]
         return [b for b in found if any(busy.starts < ends and busy.ends > starts for busy in b.visit.busy)]
 
     async def bookings_of(self, location_id: int, customer_phone: str, *, since: datetime) -> list[Booking]:
         """Those booked under an E.164 number that end after `since`; by start."""
-        whose = (location_id, customer_phone, _text(since))
+        whose = (location_id, customer_phone, stored(since))
         rows = await self._database.read(lambda db: db.execute(_OF_CUSTOMER, whose).fetchall())
         return [_booking(row) for row in rows]
 
@@ -125,7 +121,7 @@ class EmbeddedBookings:
         self, verb: Verb, location_id: int, key: str, now: datetime, make: Callable[[sqlite3.Connection], Booking]
     ) -> Booking:
         """What the first write with this key made, else what `make` makes."""
-        row = {"location_id": location_id, "verb": verb, "key": key, "made_at": _text(now)}
+        row = {"location_id": location_id, "verb": verb, "key": key, "made_at": stored(now)}
 
         def write(db: sqlite3.Connection) -> Booking:
             made = db.execute(_MADE_BEFORE, row).fetchone()
@@ -238,10 +234,10 @@ def _put(db: sqlite3.Connection, own: Booking) -> Booking:
     if row is None:
         _release_holds(db, own.location_id, own.changed_at, "")
         return _save(db, own)
-    stored = _booking(row)
-    if stored != own:
+    there = _booking(row)
+    if there != own:
         raise exists(own)
-    return stored
+    return there
 
 
 def _require_booked(db: sqlite3.Connection, location_id: int, booking_id: str) -> Booking:
@@ -253,7 +249,7 @@ def _require_booked(db: sqlite3.Connection, location_id: int, booking_id: str) -
 
 def _release_holds(db: sqlite3.Connection, location_id: int, at: datetime, call_sid: str) -> None:
     """Those that expired and the earlier ones of the call give their time back; a day later they are gone."""
-    which = {"location_id": location_id, "now": _text(at), "call_sid": call_sid, "old": _text(at - KEPT_FOR)}
+    which = {"location_id": location_id, "now": stored(at), "call_sid": call_sid, "old": stored(at - KEPT_FOR)}
     for row in db.execute(_LET_GO, which).fetchall():
         _let_go(db, row["id"], at)
     db.execute(
@@ -272,7 +268,7 @@ def _drop_holds_on(db: sqlite3.Connection, booked: Booking, at: datetime) -> Non
 def _let_go(db: sqlite3.Connection, hold_id: str, at: datetime) -> None:
     db.execute(
         "UPDATE bookings SET state = 'cancelled', expires_at = min(expires_at, :at), changed_at = :at WHERE id = :id",
-        {"id": hold_id, "at": _text(at)},
+        {"id": hold_id, "at": stored(at)},
     )
     db.execute("DELETE FROM booking_segments WHERE booking_id = ?", (hold_id,))
 
@@ -282,7 +278,7 @@ def _owe_text(
 ) -> None:
     if booking.customer_phone:
         what = (booking.location_id, booking.booking_id, kind, booking.revision, booking.customer_phone)
-        db.execute(_OWE_TEXT, (*what, *[_text(at)] * 3))
+        db.execute(_OWE_TEXT, (*what, *[stored(at)] * 3))
 
 
 def _save(db: sqlite3.Connection, booking: Booking) -> Booking:
@@ -303,42 +299,18 @@ def _save(db: sqlite3.Connection, booking: Booking) -> Booking:
 
 
 def _take_time(db: sqlite3.Connection, booking: Booking) -> None:
-    for name, spans in _spans(booking.visit.busy).items():
+    for name, spans in spans_by_name(booking.visit.busy).items():
         staff_no = _staff_no(db, booking.location_id, name)
         if booking.moves is not None:  # a hold takes what the booking it is to move does not have already
-            spans = _without(spans, _spans_of(db, booking.moves, staff_no))
+            spans = without(spans, _spans_of(db, booking.moves, staff_no))
         for starts, ends in spans:
             segment = (staff_no, starts, ends, booking.booking_id, booking.location_id)
             db.execute("INSERT INTO booking_segments VALUES (?, ?, ?, ?, ?)", segment)
 
 
-def _spans(busy: tuple[BusyStretch, ...]) -> dict[str, list[Span]]:
-    """Everybody's time by folded name, in order; what touches is one."""
-    every = sorted((_folded(b.staff), _text(b.starts), _text(b.ends)) for b in busy)
-    by_name: dict[str, list[Span]] = {}
-    for name, theirs in groupby(every, key=lambda stretch: stretch[0]):
-        merged: list[Span] = []
-        for _, starts, ends in theirs:
-            if merged and starts <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(ends, merged[-1][1]))
-            else:
-                merged.append((starts, ends))
-        by_name[name] = merged
-    return by_name
-
-
 def _spans_of(db: sqlite3.Connection, booking_id: str, staff_no: int) -> list[Span]:
     query = "SELECT starts, ends FROM booking_segments WHERE booking_id = ? AND staff_no = ? ORDER BY starts"
     return [(row["starts"], row["ends"]) for row in db.execute(query, (booking_id, staff_no))]
-
-
-def _without(spans: list[Span], taken: list[Span]) -> list[Span]:
-    """What of `spans` lies outside `taken`; each in order."""
-    left = spans
-    for starts, ends in taken:
-        cut = [piece for a, b in left for piece in ((a, min(b, starts)), (max(a, ends), b))]
-        left = [(a, b) for a, b in cut if a < b]
-    return left
 
 
 def _staff_no(db: sqlite3.Connection, location_id: int, name: str) -> int:
@@ -348,10 +320,6 @@ def _staff_no(db: sqlite3.Connection, location_id: int, name: str) -> int:
         return int(row["staff_no"])
     made = db.execute("INSERT INTO booking_staff (location_id, name) VALUES (?, ?)", (location_id, name))
     return int(made.lastrowid or 0)
-
-
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).lower().split())
 
 
 def _find(db: sqlite3.Connection, location_id: int, booking_id: str) -> Booking | None:
@@ -372,8 +340,8 @@ def _row(booking: Booking) -> dict[str, object]:
     }
     row: dict[str, object] = booking.model_dump(exclude={"visit", "created_at", "changed_at", "expires_at"})
     row["visit"] = booking.visit.model_dump_json()
-    row["expires_at"] = None if booking.expires_at is None else _text(booking.expires_at)
-    return row | {name: _text(moment) for name, moment in moments.items()}
+    row["expires_at"] = None if booking.expires_at is None else stored(booking.expires_at)
+    return row | {name: stored(moment) for name, moment in moments.items()}
 
 
 def _booking(row: sqlite3.Row) -> Booking:
@@ -395,7 +363,3 @@ def _read(result: str) -> Booking:
 
 def _unreadable() -> StoreError:
     return StoreError("stored_row_unreadable", "A stored Booking is not one we can read.")
-
-
-def _text(moment: datetime) -> str:
-    return utc(moment).isoformat(timespec="microseconds")

@@ -256,6 +256,26 @@ async def test_a_dashboard_that_cancels_our_booking_is_believed(book: BookingSto
     assert (await hold(book)).state == "held"
 
 
+async def test_a_login_of_the_salon_books_on_and_only_for_itself(book: BookingStore, own_project: Project):
+    """By the policies it had before us, which our triggers and constraints stand behind."""
+    gateway, token = own_project.gateway, own_project.gateway.token("authenticated", PLUMERIA)
+    headers = {"apikey": gateway.publishable_key, "Authorization": f"Bearer {token}"}
+    row = {"salon_id": PLUMERIA, "professional_id": ANA, "start_time": TEN.isoformat()}
+
+    def post(**columns: Any) -> int:
+        theirs = row | {"end_time": (TEN + HOUR).isoformat()} | columns
+        return own_project.http.post("bookings", headers=headers, json=theirs).status_code
+
+    assert post() == 201
+    assert post() == 400  # the constraint's refusal
+    assert post(professional_id=None, location_id=2) == 403
+    assert post(professional_id=None, salon_id=PLUMERIA[:-1] + "2") == 403
+    with pytest.raises(Conflict):
+        await hold(book)
+    taken = own_project.http.delete("booking_segments?location_id=eq.1", headers=headers)
+    assert taken.status_code == 403
+
+
 # Texts that are owed
 
 
