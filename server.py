@@ -18,9 +18,11 @@ from agent.errors import ChairsideError, SettingsError
 from agent.health import health_router
 from agent.knowledge.routes import setup_router
 from agent.settings import Settings, read_settings
+from agent.telephony.forms import RequestRefused, refusal
 from agent.telephony.media_stream import media_router
+from agent.telephony.sms import ReplyDesk, sms_router
 from agent.telephony.twilio import Signatures
-from agent.telephony.webhook import RequestRefused, refusal, voice_router
+from agent.telephony.webhook import voice_router
 from agent.wiring import check_store, open_services
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.relay import Relay
@@ -61,6 +63,8 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     signatures = Signatures(settings.twilio_auth_token.get_secret_value(), settings.public_url)
     app.include_router(voice_router(services, signatures, tickets))
     app.include_router(media_router(services, tickets))
+    replies = ReplyDesk(services.knowledge, services.bookings, services.texts, services.bus, services.clock)
+    app.include_router(sms_router(replies, signatures))
     app.include_router(health_router(services.switchboard))
     app.include_router(
         operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)

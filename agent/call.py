@@ -20,7 +20,7 @@ from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
-from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone
+from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone, TextStore
 from agent.settings import Settings
 from agent.switchboard import Switchboard
 
@@ -36,6 +36,7 @@ class Services:
     bookings: BookingStore
     bus: EventBus
     telephone: Telephone
+    texts: TextStore
     speech: SpeechStack
     phrases: Phrases
     switchboard: Switchboard

@@ -83,6 +83,23 @@ class TelephonyError(ChairsideError):
     stage = "telephony"
 
 
+class OutcomeUnknown(TelephonyError):
+    """No answer tells whether it was done: look before doing it again."""
+
+
+class TooManyRequests(TelephonyError):
+    """It was not done, because too much was asked for; `retry_after_s` when they said how long to wait."""
+
+    def __init__(self, code: str, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(code, message)
+        self.retry_after_s = retry_after_s
+
+
+class TextRefused(TelephonyError):
+    """A text that will be refused however often it is tried. Codes: text_stopped (the customer has opted out),
+    text_number_invalid, else `twilio_` and the number of Twilio's error."""
+
+
 class VendorError(ChairsideError):
     """A speech or language vendor failed; `vendor` says which."""
 

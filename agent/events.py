@@ -216,6 +216,14 @@ class ShopChanged(Event):
     version: int
 
 
+class BookingChanged(Event):
+    """An appointment was changed outside a call: by text message, or by the shop."""
+
+    type: Literal["booking.changed"] = "booking.changed"
+    location_id: LocationId
+    booking: Booking
+
+
 _OneOfCall = (
     CallAnswered
     | TurnStarted
@@ -237,4 +245,4 @@ _OneOfCall = (
     | CallEnded
 )
 CallEvent = Annotated[_OneOfCall, Field(discriminator="type")]
-AnyEvent = Annotated[_OneOfCall | CallRefused | DoorClosed | ShopChanged, Field(discriminator="type")]
+AnyEvent = Annotated[_OneOfCall | CallRefused | DoorClosed | ShopChanged | BookingChanged, Field(discriminator="type")]

@@ -418,6 +418,34 @@ class Message(Model):
     at: AwareDatetime
 
 
+TextKind = Literal["booked", "moved", "cancelled"]
+TextState = Literal["due", "sending", "sent", "failed", "stopped", "skipped"]
+
+
+class TextMessage(Model):
+    """A text (SMS) that a change of an appointment makes due; what it says is rendered when it is sent."""
+
+    text_id: str
+    location_id: LocationId
+    booking_id: str
+    kind: TextKind
+    revision: Annotated[int, Field(ge=1)]
+    """Of the booking, as the text is to tell it."""
+    to_number: str
+    """E.164 in all that can be sent."""
+    state: TextState = "due"
+    """`sending` while a process has it on lease; `stopped`: the customer wants none; `skipped`: there was no need."""
+    attempts: Annotated[int, Field(ge=0)] = 0
+    """How often it was taken up; a lease is told by this number."""
+    provider_sid: str = ""
+    last_error: str = ""
+    """Why it was not sent, or not yet: a code."""
+    not_before: AwareDatetime
+    """When it is due; of one being sent, when the lease ends."""
+    created_at: AwareDatetime
+    changed_at: AwareDatetime
+
+
 class Caller(Model):
     """Who is on the line, as the carrier told: the inputs of one call."""
 

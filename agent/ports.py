@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent.events import AnyEvent, EndReason
 from agent.model import (
@@ -21,6 +21,7 @@ from agent.model import (
     ScrapedService,
     Shop,
     ShopListing,
+    TextMessage,
     Turn,
     Visit,
 )
@@ -206,6 +207,55 @@ class BookingStore(Protocol):
         ...
 
 
+class TextStore(Protocol):
+    """The texts that changes of appointments make due, and who wants none. The book writes the rows with the change.
+
+    A claimed text is on lease: only who holds it, told by `attempts`, may say what became of it.
+    """
+
+    async def claim_texts(self, *, now: datetime, until: datetime, limit: int = 10) -> list[TextMessage]:
+        """Take texts that are due at `now`, oldest first; nobody else gets them before `until`.
+
+        They come as stored: `sending`, `attempts` grown by one. With more than one attempt, what became of the last
+        one may be unknown, because a lease that ran out is due again.
+        """
+        ...
+
+    async def settle_text(
+        self,
+        text: TextMessage,
+        state: Literal["sent", "failed", "stopped", "skipped"],
+        *,
+        now: datetime,
+        provider_sid: str = "",
+        error: str = "",
+    ) -> bool:
+        """Say for good what became of a claimed text. False when its lease has passed to another."""
+        ...
+
+    async def postpone_text(self, text: TextMessage, *, not_before: datetime, now: datetime, error: str) -> bool:
+        """Make a claimed text due again later. False when its lease has passed to another."""
+        ...
+
+    async def withdraw_text(self, location_id: int, booking_id: str, revision: int, *, now: datetime) -> bool:
+        """Skip the `cancelled` text of a booking that is not taken up yet: the customer was told. False: none."""
+        ...
+
+    async def get_texts(self, location_id: int, limit: int = 20) -> list[TextMessage]:
+        """Those changed last first."""
+        ...
+
+    async def opt_out(self, location_id: int, phone_number: str, *, since: datetime) -> None:
+        """Send no more texts of this shop to an E.164 number; the first time stands."""
+        ...
+
+    async def opt_in(self, location_id: int, phone_number: str) -> None:
+        """Take an opt-out back, if there is one."""
+        ...
+
+    async def is_opted_out(self, location_id: int, phone_number: str) -> bool: ...
+
+
 class EventBus(Protocol):
     """Where everything that happened is announced. Publishing never waits and never fails."""
 
@@ -228,4 +278,23 @@ class Telephone(Protocol):
 
     async def hang_up(self, call_sid: str) -> None:
         """End a call. A call that is already over is a success."""
+        ...
+
+    async def transfer(self, call_sid: str, to: str, *, announce: str = "") -> None:
+        """Say `announce` and ring a person instead of what the call is doing; its media stream ends with that.
+
+        Nobody comes: `/voice/after` is asked. Raises TelephonyError call_over when nobody is on the line any more.
+        """
+        ...
+
+    async def send_text(self, *, sender: str, to: str, body: str) -> str:
+        """Send a text from one of our numbers; returns the provider's id of what it accepted.
+
+        Raises TextRefused (never try again), TooManyRequests, OutcomeUnknown (look with `find_text` before trying
+        again), TelephonyError for other refusals, which may pass.
+        """
+        ...
+
+    async def find_text(self, *, sender: str, to: str, containing: str, since: datetime) -> str | None:
+        """The provider's id of the newest text accepted after `since` with these words in it, or None."""
         ...

@@ -27,6 +27,7 @@ from agent.stores.choice import open_store
 from agent.stores.ledger import Ledger
 from agent.switchboard import Switchboard
 from agent.telephony.rest import rest_client
+from agent.telephony.texts import TextSender
 from agent.telephony.twilio import TwilioTelephone
 
 FILE_REFRESH_S = 2.0
@@ -71,6 +72,10 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         onboarding = Onboarding(store, StoreShelf(store, bus, clock), Scraper.of(settings), site_reader(), clock=clock)
         await stack.enter_async_context(onboarding)
         client = await stack.enter_async_context(rest_client(settings))
+        telephone = TwilioTelephone(client, f"{settings.public_url}/voice/after")
+        await stack.enter_async_context(
+            TextSender(store.texts, store.bookings, telephone, knowledge, bus, clock=clock)
+        )
         yield Services(
             settings=settings,
             clock=clock,
@@ -78,7 +83,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             calls=store,
             bookings=store.bookings,
             bus=bus,
-            telephone=TwilioTelephone(client),
+            telephone=telephone,
+            texts=store.texts,
             speech=speech,
             phrases=phrases,
             switchboard=switchboard,

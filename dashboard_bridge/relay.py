@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from loguru import logger
 
 from agent.errors import StoreError
-from agent.events import AnyEvent, ShopChanged
+from agent.events import AnyEvent, BookingChanged, ShopChanged
 from agent.model import CallRecord, Shop
 from agent.ports import CallStore, Clock, EventBus
 from dashboard_bridge.board import MAX_RECENT, CallBoard
@@ -138,7 +138,7 @@ class Relay:
         message = shape(event)
         if message is not None:
             self.broadcast_to_location(message.data.location_id, message)
-        changed = event.location_id if isinstance(event, ShopChanged) else self._board.note(event)
+        changed = event.location_id if isinstance(event, ShopChanged | BookingChanged) else self._board.note(event)
         if changed is not None:
             self._stale[changed] = None
             self._some_stale.set()

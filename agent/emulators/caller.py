@@ -12,10 +12,12 @@ from twilio.request_validator import RequestValidator
 
 from agent.emulators.line import Line
 from agent.emulators.media_socket import MediaSocket, Signing, open_media_socket
+from agent.emulators.messages import segments
 from agent.emulators.phrasebook import Phrasebook
 from agent.emulators.report import CallReport
 from agent.emulators.scenario import Scenario
 from agent.emulators.twilio import PhoneCall, TwilioRest
+from agent.emulators.twiml import parse_twiml
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,66 @@ class Caller:
             **more,
         }
 
-    async def post(self, url: str, form: Mapping[str, str], *, signing: Signing = "right") -> Answer:
-        """POST a form to a path or public URL, signed over the public URL. Raises aiohttp.ClientError."""
+    async def text(self, sender: str, to: str, body: str, *, path: str = "/sms", signing: Signing = "right") -> Answer:
+        """Send a text to a number of the account: the webhook is asked, and its reply is kept as Twilio would.
+
+        Twilio's own words (STOP, CANCEL, START …) block and unblock before it asks.
+        """
+        texts, pair = self.rest.texts, (to, sender)
+        texts.heed(to, sender, body)
+        message = texts.add("inbound", sender, to, body)
+        jar = texts.cookies.setdefault(pair, {})
+        answer = await self.post(path, self.text_form(message["sid"], sender, to, body), signing=signing, cookies=jar)
+        if answer.status == 200:
+            for verb in parse_twiml(answer.text):
+                if verb.name == "Message" and texts.refusal(to, sender, verb.text) is None:
+                    texts.add("outbound-reply", to, sender, verb.text)
+        return answer
+
+    def text_form(self, sid: str, sender: str, to: str, body: str, **more: str) -> dict[str, str]:
+        """The fields that Twilio posts to a messaging webhook."""
+        return {
+            "ToCountry": "US",
+            "ToState": "",
+            "SmsMessageSid": sid,
+            "NumMedia": "0",
+            "ToCity": "",
+            "FromZip": "",
+            "SmsSid": sid,
+            "FromState": "NY",
+            "SmsStatus": "received",
+            "FromCity": "NEW YORK CITY",
+            "Body": body,
+            "FromCountry": "US",
+            "To": to,
+            "ToZip": "",
+            "NumSegments": str(segments(body)),
+            "MessageSid": sid,
+            "AccountSid": self.rest.account_sid,
+            "From": sender,
+            "ApiVersion": "2010-04-01",
+            **more,
+        }
+
+    async def post(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        signing: Signing = "right",
+        cookies: dict[str, str] | None = None,
+    ) -> Answer:
+        """POST a form to a path or public URL, signed over the public URL. Raises aiohttp.ClientError.
+
+        `cookies` are sent, and changed by what is answered.
+        """
         public = urljoin(self.public_url + "/", url)
         headers = {"User-Agent": "TwilioProxy/1.1", "Accept": "*/*", **self._sign(public, form, signing)}
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         async with self.session.post(self._reachable(public), data=dict(form), headers=headers) as response:
+            if cookies is not None:
+                cookies.update({name: morsel.value for name, morsel in response.cookies.items()})
             return Answer(response.status, await response.text())
 
     async def open_media(

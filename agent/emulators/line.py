@@ -15,6 +15,7 @@ import aiohttp
 
 from agent.emulators.audio import noise
 from agent.emulators.media_socket import MediaSocket, Signing
+from agent.emulators.network import Network, Next
 from agent.emulators.phone import Earpiece, Mouth, Playing
 from agent.emulators.phrasebook import Utterance
 from agent.emulators.report import CallReport, End, Exchanges
@@ -51,7 +52,8 @@ class Line:
         self._started_at: float | None = None
         self._first_voice_at: float | None = None
         self._twiml: list[str] = []
-        self._next_twiml: str | None = None
+        self._update: dict[str, str] | None = None
+        self._network = Network(caller, scenario)
         self._parameters: dict[str, str] = {}
         self._sent_marks: list[str] = []
         self._clears = 0
@@ -74,6 +76,7 @@ class Line:
             self._state.on_update = None
             self._state.status = "completed"
         await self._report_status(loop.time() - began)
+        await self._report_recordings()
         return self._report(loop.time() - began)
 
     def _fail(self, why: str) -> None:
@@ -91,56 +94,78 @@ class Line:
 
     async def _follow(self) -> None:
         """Obey document after document, as Twilio does, until the call is over."""
-        url: str | None = _VOICE
+        onward: Next | None = Next(_VOICE)
         status = "ringing"
-        while url is not None and len(self._twiml) < _MOST_DOCUMENTS:
-            document = await self._fetch(url, status)
+        while onward is not None and len(self._twiml) < _MOST_DOCUMENTS:
+            document = await self._fetch(onward, status)
             status = "in-progress"
-            url = await self._obey(document) if document is not None else None
-            while self._next_twiml is not None and self._end is None:
-                document, self._next_twiml = self._next_twiml, None
-                self._twiml.append(document)
-                url = await self._obey(document)
+            onward = await self._obey(document) if document is not None else None
+            while self._update is not None and self._end is None:
+                update, self._update = self._update, None
+                onward = await self._replaced(update)
         if self._end is None:
             self._end = "refused" if self._started_at is None else "hung_up_by_server"
 
-    async def _fetch(self, url: str, status: str) -> str | None:
+    async def _replaced(self, update: dict[str, str]) -> Next | None:
+        """What a REST update wants done instead: TwiML, or where to ask for some."""
+        self._leaving.clear()
+        if "Url" in update:
+            return Next(update["Url"])
+        self._twiml.append(update["Twiml"])
+        return await self._obey(update["Twiml"])
+
+    async def _fetch(self, onward: Next, status: str) -> str | None:
         state = self._state
-        form = self._caller.form(state.sid, to=state.to, caller=state.from_, status=status)
-        answer = await self._caller.post(url, form, signing=self._signing)
+        if self._end == "hung_up_by_caller":
+            status = "completed"
+        form = self._caller.form(state.sid, to=state.to, caller=state.from_, status=status, **onward.form)
+        answer = await self._caller.post(onward.url, form, signing=self._signing)
         state.status = "in-progress"
         if answer.status != 200:
             self._end = "refused" if self._started_at is None else "socket_closed"
-            self._error = f"{url} answered {answer.status}"
+            self._error = f"{onward.url} answered {answer.status}"
             return None
         self._twiml.append(answer.text)
         return answer.text
 
-    async def _obey(self, document: str) -> str | None:
+    async def _obey(self, document: str) -> Next | None:
         """Act on each verb; returns where to go on, or None."""
-        for verb in parse_twiml(document):
+        verbs = parse_twiml(document)
+        if self._end == "hung_up_by_caller":
+            return None  # what is answered to somebody who has gone is not done
+        for verb in verbs:
             if verb.name == "Stream":
                 await self._stream(verb)
-                if self._end is not None or self._next_twiml is not None:
-                    return None
             elif verb.name == "Redirect":
-                return verb.text
+                return Next(verb.text)
             elif verb.name == "Pause":
-                await asyncio.sleep(float(verb.attributes.get("length", "1")))
+                await self._pause(float(verb.attributes.get("length", "1")))
             elif verb.name in ("Hangup", "Reject"):
-                self._end = "refused" if self._started_at is None else "hung_up_by_server"
+                self._end = self._end or ("refused" if self._started_at is None else "hung_up_by_server")
                 return None
-            elif verb.name in ("Dial", "Record"):
-                self._end = "dialled" if verb.name == "Dial" else "recorded"
+            elif verb.name in ("Say", "Dial", "Record"):
+                onward = await self._network.act(verb)
+                self._end = self._network.end or self._end
+                if onward is not None:
+                    return onward
+            if self._over():
                 return None
         return None
+
+    def _over(self) -> bool:
+        return self._update is not None or self._end not in (None, "dialled", "recorded")
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._leaving.wait()
 
     def _updated(self, form: dict[str, str]) -> None:
         """The server changed this call through the REST API."""
         if form.get("Status") in ("completed", "canceled"):
             self._end = self._end or "hung_up_by_server"
-        elif "Twiml" in form:
-            self._next_twiml = form["Twiml"]
+        elif "Twiml" in form or "Url" in form:
+            self._update = form
         self._leaving.set()
 
     # The media stream
@@ -331,6 +356,15 @@ class Line:
         if answer.status >= 400 and self._signing == "right":
             self._error = self._error or f"{_STATUS} answered {answer.status}"
 
+    async def _report_recordings(self) -> None:
+        """What Twilio tells when a recording is stored names the call and the account, and no numbers."""
+        for stored in self._network.stored:
+            form = {"AccountSid": self._caller.rest.account_sid, "CallSid": self._state.sid, **stored.form}
+            try:
+                await self._caller.post(stored.url, form, signing=self._signing)
+            except (aiohttp.ClientError, OSError) as why:
+                self._error = self._error or f"{stored.url}: {why}"
+
     def _report(self, duration_s: float) -> CallReport:
         start = self._started_at
         heard_at = self._first_voice_at
@@ -352,4 +386,7 @@ class Line:
             end=self._end or "failed",
             close_code=self._close_code,
             error=self._error,
+            said=tuple(self._network.said),
+            dialled=tuple(self._network.dialled),
+            recordings=tuple(self._network.recordings),
         )

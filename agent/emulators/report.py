@@ -24,6 +24,14 @@ class Exchange:
 
 
 @dataclass(frozen=True)
+class Dialled:
+    """A person who was rung, and how that ended, in Twilio's words."""
+
+    number: str
+    status: str
+
+
+@dataclass(frozen=True)
 class CallReport:
     """A finished call."""
 
@@ -53,6 +61,11 @@ class CallReport:
     close_code: int | None
     """What the server closed the last media socket with; None when the caller's side closed it."""
     error: str | None
+    said: tuple[str, ...] = ()
+    """What Twilio's own voice said to the caller."""
+    dialled: tuple[Dialled, ...] = ()
+    recordings: tuple[str, ...] = ()
+    """The sids of what the caller left after a beep."""
 
 
 class Exchanges:

@@ -134,6 +134,10 @@ Step = Annotated[
 ]
 
 
+Picked = Literal["completed", "no-answer", "busy", "failed"]
+"""How ringing a person ends, in Twilio's words of DialCallStatus; `completed`: they talked."""
+
+
 class Scenario(_Frozen):
     """One call. `expect` is free-form, for whoever runs it."""
 
@@ -150,6 +154,14 @@ class Scenario(_Frozen):
     """Silence after which the caller takes the agent to have finished."""
     patience_s: float = Field(default=20, gt=0)
     """How long the caller waits for the agent before the call counts as failed."""
+    dials: tuple[Picked, ...] = ()
+    """How each `<Dial>` of the call ends, in order; further ones are picked up."""
+    ring_s: float = Field(default=0.05, ge=0)
+    """How long a person who does not come is rung; at most as long as the TwiML lets it ring."""
+    message: Words | None = None
+    """What the caller says after the beep of a `<Record>`; None: they say nothing, and it records nothing."""
+    hangs_up_recording: bool = False
+    """Whether they put the phone down then, instead of pressing the key and waiting for what is said."""
 
 
 _SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)

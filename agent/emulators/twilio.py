@@ -12,6 +12,7 @@ from email.utils import format_datetime
 
 from aiohttp import web
 
+from agent.emulators.messages import Texts
 from agent.emulators.vendor import Json, Vendor
 
 _VERSION = "2010-04-01"
@@ -21,7 +22,11 @@ _MESSAGES = {
     20429: "Too Many Requests",
     20500: "Internal Server Error",
     21220: "Call is not in-progress. Cannot redirect.",
+    21211: "The 'To' number {to} is not a valid phone number.",
+    21602: "Message body is required.",
     21604: "A 'To' phone number is required.",
+    21610: "Attempt to send to unsubscribed recipient",
+    21614: "'To' number {to} is not a valid mobile number",
 }
 _STATUS = {401: 20003, 404: 20404, 429: 20429}
 
@@ -48,7 +53,8 @@ class Number:
 
 
 class TwilioRest(Vendor):
-    """The REST API of one account. `requests` holds forms; `calls`, `numbers`, `messages` are its state."""
+    """The REST API of one account. `requests` holds forms; `calls`, `numbers`, `texts` and `recordings` (mu-law by
+    RecordingSid) are its state."""
 
     name = "twilio"
 
@@ -58,7 +64,8 @@ class TwilioRest(Vendor):
         self.auth_token = auth_token
         self.calls: dict[str, PhoneCall] = {}
         self.numbers: dict[str, Number] = {}
-        self.messages: list[Json] = []
+        self.texts = Texts(account_sid)
+        self.recordings: dict[str, bytes] = {}
 
     @property
     def base_url(self) -> str:
@@ -79,6 +86,8 @@ class TwilioRest(Vendor):
             web.get(account + "/IncomingPhoneNumbers/{sid}.json", self._number),
             web.post(account + "/IncomingPhoneNumbers/{sid}.json", self._number),
             web.post(account + "/Messages.json", self._send_message),
+            web.get(account + "/Messages.json", self._list_messages),
+            web.get(account + "/Messages/{sid}.json", self._message),
             web.get(account + ".json", self._account),
             web.route("*", "/{anything:.*}", self._nothing),
         ]
@@ -86,10 +95,10 @@ class TwilioRest(Vendor):
     def refusal(self, status: int, request: web.Request) -> web.Response:
         return self._error(status, _STATUS.get(status, 20500), request)
 
-    def _error(self, status: int, code: int, request: web.Request) -> web.Response:
+    def _error(self, status: int, code: int, request: web.Request, to: str = "") -> web.Response:
         body = {
             "code": code,
-            "message": _MESSAGES[code].format(path=request.path),
+            "message": _MESSAGES[code].format(path=request.path, to=to),
             "more_info": f"https://www.twilio.com/docs/errors/{code}",
             "status": status,
         }
@@ -103,6 +112,11 @@ class TwilioRest(Vendor):
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.requests.append({"method": request.method, "path": request.path, **form})
         return form
+
+    @property
+    def messages(self) -> list[Json]:
+        """Every text of the account as Twilio keeps it, oldest first."""
+        return self.texts.messages
 
     async def _nothing(self, request: web.Request) -> web.Response:
         return self.refusal(401 if await self._form(request) is None else 404, request)
@@ -202,23 +216,25 @@ class TwilioRest(Vendor):
         form = await self._form(request)
         if form is None:
             return self.refusal(401, request)
-        if not form.get("To"):
-            return self._error(400, 21604, request)
-        message: Json = {
-            "sid": "SM" + uuid.uuid4().hex,
-            "account_sid": self.account_sid,
-            "to": form["To"],
-            "from": form.get("From"),
-            "body": form.get("Body", ""),
-            "status": "queued",
-            "direction": "outbound-api",
-            "num_segments": "1",
-            "error_code": None,
-            "date_created": _now(),
-            "api_version": _VERSION,
-        }
-        self.messages.append(message)
+        to, body = form.get("To", ""), form.get("Body", "")
+        code = self.texts.refusal(form.get("From", ""), to, body)
+        if code is not None:
+            return self._error(400, code, request, to)
+        message = self.texts.add("outbound-api", form.get("From", ""), to, body)
         return web.json_response(message, status=201)
+
+    async def _list_messages(self, request: web.Request) -> web.Response:
+        if await self._form(request) is None:
+            return self.refusal(401, request)
+        size, page = (int(request.query.get(name, usual)) for name, usual in (("PageSize", "50"), ("Page", "0")))
+        found = self.texts.found(request.query)
+        return web.json_response(self.texts.page(found, size, page, request.query))
+
+    async def _message(self, request: web.Request) -> web.Response:
+        if await self._form(request) is None:
+            return self.refusal(401, request)
+        found = [message for message in self.messages if message["sid"] == request.match_info["sid"]]
+        return web.json_response(found[0]) if found else self.refusal(404, request)
 
 
 def _now() -> str:

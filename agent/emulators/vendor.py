@@ -22,13 +22,17 @@ Json = dict[str, Any]
 
 class Fault(BaseModel):
     """A failure to order. `status` answers the next requests with an HTTP error; `drop` cuts the connection
-    without a goodbye `after_ms` after it was opened."""
+    without a goodbye `after_ms` after it was opened; `lose_answer` does what was asked and cuts it then. With
+    `path`, only requests to a path with this text in it fail."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vendor: Literal["deepgram", "openai", "cartesia", "twilio"]
-    kind: Literal["status", "drop"]
+    kind: Literal["status", "drop", "lose_answer"]
+    path: str = ""
     status: int = Field(default=500, ge=400, le=599)
+    retry_after_s: int | None = Field(default=None, ge=0)
+    """What a `status` says in its Retry-After header."""
     after_ms: float = Field(default=0, ge=0)
     times: int = Field(default=1, ge=1)
 
@@ -128,10 +132,19 @@ class Vendor(ABC):
             connection.closed_at = loop.time()
 
     async def _answer(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        fault = self._faults.pop(0) if self._faults else None
+        fault = next((at for at in self._faults if at.path in request.path), None)
+        if fault is not None:
+            self._faults.remove(fault)
         if fault is not None and fault.kind == "status":
-            return self.refusal(fault.status, request)
+            refused = self.refusal(fault.status, request)
+            if fault.retry_after_s is not None:
+                refused.headers["Retry-After"] = str(fault.retry_after_s)
+            return refused
         cut: asyncio.TimerHandle | None = None
+        if fault is not None and fault.kind == "lose_answer":
+            response = await handler(request)
+            _cut(request)
+            return response
         if fault is not None:
             cut = asyncio.get_running_loop().call_later(fault.after_ms / 1000, _cut, request)
         try:

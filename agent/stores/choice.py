@@ -10,15 +10,18 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from agent.errors import SettingsError
-from agent.ports import BookingStore, CallStore, KnowledgeStore
+from agent.ports import BookingStore, CallStore, KnowledgeStore, TextStore
 from agent.settings import Settings
 
 
 class Store(KnowledgeStore, CallStore, Protocol):
-    """A backend that keeps both, and the appointment book."""
+    """A backend that keeps both, the appointment book, and the texts it owes."""
 
     @property
     def bookings(self) -> BookingStore: ...
+
+    @property
+    def texts(self) -> TextStore: ...
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from agent.model import (
 )
 from agent.stores.database import Database
 from agent.stores.embedded_bookings import EmbeddedBookings
+from agent.stores.embedded_texts import EmbeddedTexts
 
 Fact = TypeVar("Fact", bound=Model)
 ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
@@ -38,6 +39,7 @@ class EmbeddedStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.bookings = EmbeddedBookings(database)
+        self.texts = EmbeddedTexts(database)
 
     @classmethod
     @asynccontextmanager

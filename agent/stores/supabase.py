@@ -25,6 +25,7 @@ from agent.model import (
 )
 from agent.stores.supabase_bookings import SupabaseBookings
 from agent.stores.supabase_client import Project, Row
+from agent.stores.supabase_texts import SupabaseTexts
 
 Noun = TypeVar("Noun", bound=Model)
 
@@ -41,6 +42,7 @@ class SupabaseStore:
     def __init__(self, project: Project) -> None:
         self._project = project
         self.bookings = SupabaseBookings(project)
+        self.texts = SupabaseTexts(project)
 
     @classmethod
     @asynccontextmanager

@@ -22,6 +22,16 @@ TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 """Seconds. Hanging up is asked for at the end of a call: nobody should wait longer than this for it."""
 
 
+class TwilioBusy(TwilioException):
+    """HTTP 429. The package forgets the headers of what is refused, and with them how long to wait."""
+
+    status = 429
+
+    def __init__(self, answer: Response, retry_after_s: float | None) -> None:
+        super().__init__("Twilio is asked for too much at once", answer)
+        self.retry_after_s = retry_after_s
+
+
 @asynccontextmanager
 async def rest_client(settings: Settings) -> AsyncGenerator[Client]:
     """A Twilio client for `settings`, open while the context is. Use its `..._async` methods only.
@@ -77,11 +87,19 @@ class _HouseHttpClient(AsyncHttpClient):
             )
         except httpx.HTTPError as why:
             raise TwilioException(f"{self._base_url} did not answer: {why or type(why).__name__}") from why
-        return Response(answer.status_code, answer.text, dict(answer.headers))
+        response = Response(answer.status_code, answer.text, dict(answer.headers))
+        if answer.status_code == TwilioBusy.status:
+            raise TwilioBusy(response, _seconds(answer.headers.get("retry-after", "")))
+        return response
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Twilio gives seconds; the other form of the header, a date, is left to our own patience."""
+    return float(retry_after) if retry_after.isdecimal() else None
 
 
 def _sendable(fields: Mapping[str, object] | None) -> dict[str, str | list[str]] | None:

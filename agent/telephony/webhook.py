@@ -6,35 +6,54 @@ caller must never hear Twilio's own "an application error has occurred".
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
-from starlette.datastructures import QueryParams as Form
+from loguru import logger
 
 from agent.access import TicketBook
 from agent.call import Services
-from agent.errors import ChairsideError
+from agent.errors import StoreError
 from agent.events import CallRefused
-from agent.model import Caller, Shop, to_e164
-from agent.telephony.twilio import Signatures, connect_twiml, dial_twiml, hang_up_twiml, say_twiml
+from agent.model import Caller, Message, Shop, to_e164
+from agent.telephony.forms import Form, signed_forms
+from agent.telephony.forms import field as _text
+from agent.telephony.forms import twiml as _twiml
+from agent.telephony.twilio import (
+    Signatures,
+    connect_twiml,
+    dial_twiml,
+    hang_up_twiml,
+    record_twiml,
+    say_twiml,
+    wait_twiml,
+)
 
-MAX_FORM_BYTES = 64 * 1024
 FINAL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 UNKNOWN_NUMBER = "Sorry, this number is not in service yet. Please check the number and call again. Goodbye."
 NO_ROOM = "Sorry, all our lines are busy right now. Please call again in a few minutes. Goodbye."
 TROUBLE = "Sorry, we are having trouble on the line. Please hold while I connect you to the salon."
 TROUBLE_ALONE = "Sorry, we are having trouble on the line. Please call again in a few minutes. Goodbye."
-NOBODY_FREE = "Sorry, nobody can come to the phone right now. Please call again later. Goodbye."
+NOBODY_FREE = "Sorry, nobody can come to the phone right now."
+LEAVE_MESSAGE = "Please leave a message after the tone, and press the hash key when you are done."
+TROUBLE_RECORD = "Sorry, we are having trouble on the line, and nobody can come to the phone."
+UNHEARD = "I did not hear a message. Please call again later. Goodbye."
+MESSAGE_KEPT = "Thank you. Your message is with the salon. Goodbye."
+ONE_MOMENT = "One moment please, your message is being saved."
+MESSAGE_LOST = "I am sorry, your message could not be saved. Please call again later. Goodbye."
+
+TRANSFER_S = 10
+"""How long a call that is being transferred waits for it, should Twilio ask us before it happens."""
+SAVE_AGAIN_S = 3
+SAVES = 3
+"""How often a message is brought to a store that is away, while the caller waits."""
 
 
 def voice_router(services: Services, signatures: Signatures, tickets: TicketBook) -> APIRouter:
-    """POST /voice, /voice/status and /voice/after."""
+    """POST /voice, /voice/status, /voice/after and /voice/recording."""
     router = APIRouter(prefix="/voice")
-
-    async def twilio_form(request: Request) -> Form:
-        return await _signed_form(request, signatures)
-
-    signed = Depends(twilio_form)
+    signed = Depends(signed_forms(signatures, "CallSid", "not_a_call"))
 
     @router.post("")
     async def answer(form: Form = signed) -> Response:
@@ -47,8 +66,17 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
         return Response(status_code=204)
 
     @router.post("/after")
-    async def after(form: Form = signed) -> Response:
-        return _twiml(_after(form, services))
+    async def after(request: Request, form: Form = signed) -> Response:
+        return _twiml(_after(form, services, waited="waited" in request.query_params))
+
+    @router.post("/recording")
+    async def recording(request: Request, form: Form = signed) -> Response:
+        return _twiml(await _recorded(Form([*request.query_params.items(), *form.items()]), services))
+
+    @router.post("/recording/stored")
+    async def stored(request: Request, form: Form = signed) -> Response:
+        kept = await _keep(Form([*request.query_params.items(), *form.items()]), services)
+        return Response(status_code=204 if kept else 503)
 
     return router
 
@@ -76,19 +104,87 @@ def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
     )
 
 
-def _after(form: Form, services: Services) -> str:
-    """The stream is over. A call that did not end in this process lost its own."""
-    dialled = _text(form, "DialCallStatus")
-    if dialled:
-        return hang_up_twiml() if dialled in ("completed", "answered") else say_twiml(NOBODY_FREE)
-    if _text(form, "CallStatus") in FINAL_STATUSES:
+def _after(form: Form, services: Services, *, waited: bool) -> str:
+    """The stream is over, or a person was rung. A call that did not end in this process lost its own.
+
+    A transfer replaces what Twilio was doing, so its end is asked for with DialCallStatus alone. Should the stream
+    close before Twilio has heard of the transfer, it asks here first: then the caller waits for it, and is neither
+    hung up on nor dialled for twice.
+    """
+    dialled, ending = _text(form, "DialCallStatus"), services.switchboard.ending_of(_text(form, "CallSid"))
+    if _text(form, "CallStatus") in FINAL_STATUSES or dialled in ("completed", "answered"):
         return hang_up_twiml()
-    if services.switchboard.ending_of(_text(form, "CallSid")) == "agent_hung_up":
+    if not dialled and ending == "agent_hung_up":
         return hang_up_twiml()
+    if not dialled and ending == "transferred" and not waited:
+        return wait_twiml(TRANSFER_S, _url(services, "/voice/after?waited=1"))
     shop = _shop_called(_text(form, "To"), services)
-    if shop is None or shop.transfer_to is None:
+    if shop is None:
         return say_twiml(TROUBLE_ALONE)
+    if dialled or shop.transfer_to is None:
+        return _take_message(form, NOBODY_FREE if dialled else TROUBLE_RECORD, services)
     return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
+
+
+def _take_message(form: Form, words: str, services: Services) -> str:
+    """Let the caller leave a message. What Twilio says when it is stored names no numbers, so its URL does."""
+    numbers = urlencode({"From": _text(form, "From"), "To": _text(form, "To")})
+    return record_twiml(
+        f"{words} {LEAVE_MESSAGE}",
+        UNHEARD,
+        _url(services, "/voice/recording"),
+        _url(services, f"/voice/recording/stored?{numbers}"),
+    )
+
+
+async def _recorded(form: Form, services: Services) -> str:
+    """A message was spoken: keep it, and tell the caller the truth about that."""
+    if not _recording_sid(form):
+        return say_twiml(UNHEARD)
+    if await _keep(form, services):
+        return say_twiml(MESSAGE_KEPT)
+    tries = int(tried) if (tried := _text(form, "tries")).isdecimal() and len(tried) < 3 else 1
+    if tries >= SAVES:
+        return say_twiml(MESSAGE_LOST)
+    again = {name: _text(form, name) for name in ("RecordingSid", "RecordingUrl", "RecordingDuration")}
+    query = urlencode({**again, "tries": tries + 1})
+    return wait_twiml(SAVE_AGAIN_S, _url(services, f"/voice/recording?{query}"), ONE_MOMENT if tries == 1 else "")
+
+
+async def _keep(form: Form, services: Services) -> bool:
+    """Store a recorded message, once however often it is told. False: the store is away, and the log says where
+    the recording is."""
+    message = _message(form, services)
+    if message is None:
+        return True
+    try:
+        await services.calls.take_message(message)
+    except StoreError as why:
+        logger.error("call {}: a voice message is not stored ({}): {}", message.call_sid, why.code, message.text)
+        return False
+    return True
+
+
+def _message(form: Form, services: Services) -> Message | None:
+    """What a recording is to the shop's people; None when nobody spoke, or no shop was called."""
+    sid, shop = _recording_sid(form), _shop_called(_text(form, "To"), services)
+    seconds = _text(form, "RecordingDuration")[:6]
+    if not sid or shop is None or _text(form, "RecordingStatus") not in ("", "completed") or seconds == "0":
+        return None
+    length = f", {int(seconds)} seconds" if seconds.isdecimal() else ""
+    return Message(
+        call_sid=_text(form, "CallSid"),
+        location_id=shop.location_id,
+        tool_call_id=sid,
+        callback_number=_text(form, "From")[:40],
+        text=f"Voice message{length}: {_text(form, 'RecordingUrl')[:1000]}",
+        at=services.clock(),
+    )
+
+
+def _recording_sid(form: Form) -> str:
+    """Of the recording; its URL ends with it, too."""
+    return (_text(form, "RecordingSid") or _text(form, "RecordingUrl").rsplit("/", 1)[-1])[:100]
 
 
 def _shop_called(number: str, services: Services) -> Shop | None:
@@ -112,50 +208,5 @@ def _refuse(services: Services, form: Form, code: str, words: str) -> str:
     return say_twiml(words)
 
 
-class RequestRefused(ChairsideError):
-    """An HTTP request that is not answered; `status` is the HTTP status."""
-
-    stage = "telephony"
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(code, message)
-        self.status = status
-
-
-def refusal(_: Request, why: Exception) -> Response:
-    """The HTTP answer to a `RequestRefused`."""
-    assert isinstance(why, RequestRefused)  # noqa: S101 - registered for this class only
-    return JSONResponse({"error": {"code": why.code, "message": why.message}}, status_code=why.status)
-
-
-async def _signed_form(request: Request, signatures: Signatures) -> Form:
-    """The form of a request that Twilio signed. Raises RequestRefused (403, 400 or 413)."""
-    form = Form(await _body(request))
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    if not signatures.is_good(target, form, request.headers.get("x-twilio-signature")):
-        raise RequestRefused(403, "bad_signature", "The request is not signed by Twilio for this URL.")
-    if not _text(form, "CallSid"):
-        raise RequestRefused(400, "not_a_call", "The form names no CallSid.")
-    return form
-
-
-async def _body(request: Request) -> str:
-    """The body as text, read no further than it may be long: nobody has proved to be Twilio yet."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise RequestRefused(413, "form_too_large", f"A form holds at most {MAX_FORM_BYTES} bytes.")
-    return body.decode("utf-8", "replace")
-
-
-def _text(form: Form, name: str) -> str:
-    return form.get(name, "").strip()
-
-
 def _url(services: Services, path: str) -> str:
     return services.settings.public_url + path
-
-
-def _twiml(document: str) -> Response:
-    return Response(document, media_type="text/xml")

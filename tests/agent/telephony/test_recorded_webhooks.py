@@ -10,8 +10,8 @@ import pytest
 from house import PLUMERIA, House
 from twilio.request_validator import RequestValidator
 
+from agent.telephony.forms import Form
 from agent.telephony.twilio import Signatures
-from agent.telephony.webhook import Form
 
 WIRE = Path(os.environ["CHAIRSIDE_FIXTURES"]) / "traces" / "twilio"
 VECTORS: dict[str, Any] = json.loads((WIRE / "signature_vectors.json").read_text())
