@@ -73,9 +73,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         await stack.enter_async_context(onboarding)
         client = await stack.enter_async_context(rest_client(settings))
         telephone = TwilioTelephone(client, f"{settings.public_url}/voice/after")
-        await stack.enter_async_context(
-            TextSender(store.texts, store.bookings, telephone, knowledge, bus, clock=clock)
-        )
+        await stack.enter_async_context(TextSender(store.texts, store.bookings, telephone, knowledge, bus, clock=clock))
         yield Services(
             settings=settings,
             clock=clock,

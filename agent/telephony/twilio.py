@@ -8,6 +8,7 @@ from typing import cast
 
 from starlette.datastructures import QueryParams as Form
 from twilio.base.exceptions import TwilioException
+from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from twilio.twiml.messaging_response import MessagingResponse
@@ -203,8 +204,12 @@ def _failure(what: str, why: TwilioException | ValueError) -> TelephonyError:
 
 
 def _status(why: Exception) -> int | None:
-    """Refusals carry their HTTP status, in whichever of Twilio's error formats; silence carries none."""
-    return getattr(why, "status", None)
+    """Refusals carry their HTTP status, in whichever of Twilio's error formats; silence carries none.
+
+    Of a list that was refused the package tells only by the response inside a plain TwilioException.
+    """
+    listed = next((part.status_code for part in why.args if isinstance(part, Response)), None)
+    return getattr(why, "status", listed)
 
 
 def _code(why: Exception) -> int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 from rig.project import Project
+from text_bench import TextBench
 
 from agent.bus.local import LocalBus
 from agent.ports import BookingStore, CallStore, EventBus, KnowledgeStore
@@ -50,6 +52,29 @@ async def call_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BookingStore]:
     async with open_store(request, tmp_path) as store:
         yield store.bookings
+
+
+@pytest.fixture(params=STORES)
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TextBench]:
+    async with open_store(request, tmp_path) as store:
+        if request.param == "embedded":
+            path = tmp_path / "chairside.db"
+
+            def execute(statement: str, row: Sequence[object]) -> None:
+                with closing(sqlite3.connect(path)) as db, db:
+                    db.execute(statement, tuple(row))
+
+            async with EmbeddedStore.open(path) as other:
+                yield TextBench(store.texts, other.texts, execute)
+        else:
+            project: Project = request.getfixturevalue("supabase_project")
+
+            def insert(statement: str, row: Sequence[object]) -> None:
+                with project.connect() as db:
+                    db.execute(statement.replace("?", "%s").encode(), row)
+
+            async with SupabaseStore.open(project.url, project.gateway.secret_key, timeout_s=10) as other:
+                yield TextBench(store.texts, other.texts, insert)
 
 
 @pytest.fixture(params=BUSES)
