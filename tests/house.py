@@ -6,9 +6,10 @@ import asyncio
 import base64
 import json
 import socket
+import sqlite3
 import uuid
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -207,6 +208,17 @@ class House:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
                 logger.remove(log)
+
+
+@contextmanager
+def without(house: House, table: str) -> Generator[None]:
+    """The store of a running house fails for whatever needs this table: it is gone for a while."""
+    with closing(sqlite3.connect(house.settings.database_path)) as db:
+        db.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
+        try:
+            yield
+        finally:
+            db.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
 
 
 def new_sid() -> str:

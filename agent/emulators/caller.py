@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 from twilio.request_validator import RequestValidator
+from yarl import URL
 
 from agent.emulators.line import Line
 from agent.emulators.media_socket import MediaSocket, Signing, open_media_socket
@@ -149,7 +150,8 @@ class Caller:
         headers = {"User-Agent": "TwilioProxy/1.1", "Accept": "*/*", **self._sign(public, form, signing)}
         if cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        async with self.session.post(self._reachable(public), data=dict(form), headers=headers) as response:
+        here = URL(self._reachable(public), encoded=True)  # Twilio asks for what it has signed, letter for letter
+        async with self.session.post(here, data=dict(form), headers=headers) as response:
             if cookies is not None:
                 cookies.update({name: morsel.value for name, morsel in response.cookies.items()})
             return Answer(response.status, await response.text())

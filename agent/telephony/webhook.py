@@ -146,7 +146,7 @@ async def _recorded(form: Form, services: Services) -> str:
     tries = int(tried) if (tried := _text(form, "tries")).isdecimal() and len(tried) < 3 else 1
     if tries >= SAVES:
         return say_twiml(MESSAGE_LOST)
-    again = {name: _text(form, name) for name in ("RecordingSid", "RecordingUrl", "RecordingDuration")}
+    again = {"RecordingSid": _recording_sid(form), "RecordingDuration": _text(form, "RecordingDuration")}
     query = urlencode({**again, "tries": tries + 1})
     return wait_twiml(SAVE_AGAIN_S, _url(services, f"/voice/recording?{query}"), ONE_MOMENT if tries == 1 else "")
 
@@ -177,9 +177,15 @@ def _message(form: Form, services: Services) -> Message | None:
         location_id=shop.location_id,
         tool_call_id=sid,
         callback_number=_text(form, "From")[:40],
-        text=f"Voice message{length}: {_text(form, 'RecordingUrl')[:1000]}",
+        text=f"Voice message{length}: {_text(form, 'RecordingUrl')[:1000] or _recording_url(sid, services)}",
         at=services.clock(),
     )
+
+
+def _recording_url(sid: str, services: Services) -> str:
+    """Where Twilio keeps a recording."""
+    settings = services.settings
+    return f"{settings.twilio_base_url}/2010-04-01/Accounts/{settings.twilio_account_sid}/Recordings/{sid}"
 
 
 def _recording_sid(form: Form) -> str:

@@ -4,7 +4,6 @@ import pytest
 from house import PLUMERIA, House, new_sid, open_house
 
 from agent.events import CallEnded, TurnSpoken
-from agent.telephony.webhook import NOBODY_FREE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HANG_UP = "<Response><Hangup /></Response>"
@@ -62,8 +61,23 @@ async def test_when_the_shop_was_reached_the_call_is_over(house: House, status: 
     assert (await house.post("/voice/after", DialCallStatus=status)).text.endswith(HANG_UP)
 
 
-@pytest.mark.parametrize("status", ["busy", "no-answer", "failed", "canceled", "gone fishing"])
-async def test_when_the_shop_was_not_reached_the_caller_is_told(house: House, status: str):
-    answer = await house.post("/voice/after", DialCallStatus=status)
-    assert NOBODY_FREE in answer.text
-    assert "<Dial" not in answer.text
+async def test_a_call_that_is_being_transferred_waits_for_it_and_is_dialled_for_once(house: House):
+    sid = new_sid()
+    house.services.switchboard.ended(sid, "transferred")
+    first = await house.post("/voice/after", sid, CallStatus="in-progress")
+    assert "<Pause" in first.text
+    assert "<Dial" not in first.text
+    assert "<Hangup" not in first.text
+    # The transfer never came: somebody is rung after all. Had it come, its Dial would tell how it went.
+    second = await house.post("/voice/after?waited=1", sid, CallStatus="in-progress")
+    assert f">{PLUMERIA.transfer_to}</Dial>" in second.text
+    back = await house.post("/voice/after", sid, CallStatus="in-progress", DialCallStatus="no-answer")
+    assert "<Record" in back.text
+    done = await house.post("/voice/after", sid, CallStatus="in-progress", DialCallStatus="completed")
+    assert done.text.endswith(HANG_UP)
+
+
+async def test_a_caller_who_has_gone_is_not_dialled_for(house: House):
+    for status in ("completed", "busy", "failed", "no-answer", "canceled"):
+        answer = await house.post("/voice/after", CallStatus=status, DialCallStatus="no-answer")
+        assert answer.text.endswith(HANG_UP)
