@@ -43,7 +43,7 @@ MESSAGE_KEPT = "Thank you. Your message is with the salon. Goodbye."
 ONE_MOMENT = "One moment please, your message is being saved."
 MESSAGE_LOST = "I am sorry, your message could not be saved. Please call again later. Goodbye."
 
-TRANSFER_S = 10
+TRANSFER_S = 8
 """How long a call that is being transferred waits for it, should Twilio ask us before it happens."""
 SAVE_AGAIN_S = 3
 SAVES = 3

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.events import CallRefused, ShopChanged
-from agent.model import CallRecord
+from agent.events import BookingChanged, CallRefused, ShopChanged
+from agent.model import Booking, BusyStretch, CallRecord, Visit, VisitPart
 from dashboard_bridge.wire import OPS_MESSAGE, PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     from .conftest import Bridge, Opener, Page
+
+
+def a_booking(at: datetime) -> Booking:
+    """An appointment in an hour."""
+    times = {"staff": "Leilani", "starts": at + timedelta(hours=1), "ends": at + timedelta(hours=2)}
+    visit = Visit(parts=(VisitPart(service="Cut", **times),), busy=(BusyStretch(**times),))
+    return Booking(booking_id="b-1", location_id=1, state="cancelled", visit=visit, created_at=at, changed_at=at)
 
 
 async def ready(page: Page, shops: int = 2) -> None:
@@ -125,6 +133,9 @@ async def test_metrics_follow_calls_and_shops(bridge: Bridge) -> None:
         bridge.shops.by_location[1] = bridge.shops.by_location[1].model_copy(update={"business_name": "New"})
         bridge.bus.publish(ShopChanged(at=bridge.now, location_id=1, version=2))
         assert (await page.next_of("metrics"))["business_name"] == "New"
+        bridge.shops.by_location[1] = bridge.shops.by_location[1].model_copy(update={"business_name": "Newer"})
+        bridge.bus.publish(BookingChanged(at=bridge.now, location_id=1, booking=a_booking(bridge.now)))
+        assert (await page.next_of("metrics"))["business_name"] == "Newer"
 
 
 async def test_recent_calls_are_stored_ones_and_those_just_heard_of(bridge: Bridge) -> None:

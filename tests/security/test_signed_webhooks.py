@@ -8,7 +8,7 @@ from house import PLUMERIA, House, new_sid
 from twilio.request_validator import RequestValidator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-DOORS = ["/voice", "/voice/status", "/voice/after"]
+DOORS = ["/voice", "/voice/status", "/voice/after", "/voice/recording", "/voice/recording/stored", "/sms"]
 
 
 def form(**more: str) -> dict[str, str]:

@@ -283,6 +283,67 @@ async def test_a_call_may_end_without_a_stream(line: Any, twiml: str, end: str) 
     assert (report.end, report.greeting_ms, report.error) == (end, None, None)
 
 
+async def test_a_person_who_does_not_come_is_told_of_at_the_action(line: Any) -> None:
+    receptionist, phone = line
+    receptionist.voice = '<Response><Say>One moment.</Say><Dial action="/voice/after">+18085550100</Dial></Response>'
+    receptionist.after = [
+        '<Response><Dial action="/voice/after">+18085550101</Dial></Response>',
+        "<Response><Say>Goodbye.</Say><Hangup/></Response>",
+    ]
+    report: CallReport = await phone(dials=["no-answer", "completed"])
+    assert [(at.number, at.status) for at in report.dialled] == [
+        ("+18085550100", "no-answer"),
+        ("+18085550101", "completed"),
+    ]
+    assert (report.end, report.said) == ("dialled", ("One moment.", "Goodbye."))
+    forms = [form for path, form in receptionist.forms if path == "/voice/after"]
+    assert [(form["DialCallStatus"], form["DialBridged"]) for form in forms] == [
+        ("no-answer", "false"),
+        ("completed", "true"),
+    ]
+    assert all(form["DialCallSid"].startswith("CA") for form in forms)
+
+
+async def test_what_is_said_after_the_beep_is_recorded_and_told_of_twice(line: Any, stage: Stage) -> None:
+    receptionist, phone = line
+    receptionist.voice = (
+        '<Response><Record action="/voice/after" finishOnKey="#" maxLength="60"'
+        ' recordingStatusCallback="/voice/stored"/><Say>Nothing.</Say></Response>'
+    )
+    receptionist.after = ["<Response><Say>Thank you.</Say></Response>"]
+    report: CallReport = await phone(message="Please call me back.")
+    (sid,) = report.recordings
+    assert (report.end, report.said) == ("recorded", ("Thank you.",))
+    done, stored = (form for path, form in receptionist.forms if path in ("/voice/after", "/voice/stored"))
+    assert (done["RecordingSid"], done["Digits"], done["From"]) == (sid, "#", "+12025550143")
+    assert done["RecordingUrl"].endswith(sid)
+    assert int(done["RecordingDuration"]) == round(len(stage.twilio.recordings[sid]) / 8000)
+    assert (stored["RecordingSid"], stored["RecordingStatus"]) == (sid, "completed")
+    assert "From" not in stored
+
+
+async def test_of_silence_nothing_is_recorded(line: Any) -> None:
+    receptionist, phone = line
+    receptionist.voice = '<Response><Record action="/voice/after"/><Say>Nothing.</Say><Hangup/></Response>'
+    report: CallReport = await phone()
+    assert (report.recordings, report.said) == ((), ("Nothing.",))
+
+
+async def test_an_update_ends_a_pause_and_goes_on_elsewhere(line: Any, stage: Stage) -> None:
+    receptionist, phone = line
+    receptionist.voice = '<Response><Pause length="60"/><Say>Never.</Say></Response>'
+    receptionist.after = ["<Response><Say>Here.</Say><Hangup/></Response>"]
+    calling = asyncio.create_task(phone())
+    while not stage.twilio.calls or not receptionist.forms:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    (call,) = stage.twilio.calls.values()
+    assert call.on_update is not None
+    call.on_update({"Url": "/voice/after"})
+    report: CallReport = await asyncio.wait_for(calling, 5)
+    assert report.said == ("Here.",)
+
+
 @pytest.mark.parametrize("signing", ["wrong", "none"])
 async def test_a_caller_may_sign_badly(line: Any, signing: Signing) -> None:
     receptionist, phone = line

@@ -1,14 +1,17 @@
 """Emulated Twilio REST, driven by the vendor's SDK where it can be led here."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
+import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+from agent.emulators.messages import segments
 from agent.emulators.stage import Stage
 from agent.emulators.twilio import PhoneCall
 from agent.emulators.vendor import Fault
@@ -86,6 +89,65 @@ async def test_a_message_is_sent(stage: Stage) -> None:
     with pytest.raises(TwilioRestException) as refused:
         await asyncio.to_thread(client.messages.create, to="", from_="+18084826296", body="x")
     assert refused.value.code == 21604
+
+
+async def test_messages_are_listed_newest_first_filtered_and_in_pages(stage: Stage) -> None:
+    client, texts = sdk(stage), stage.twilio.texts
+    for at in range(7):
+        texts.add("outbound-api", "+18084826296", f"+1202555010{at % 2}", f"No {at}")
+    texts.add("inbound", "+12025550100", "+18084826296", "Hello")
+
+    everything = await asyncio.to_thread(client.messages.list, page_size=3)
+    to_one = await asyncio.to_thread(client.messages.list, to="+12025550100", from_="+18084826296", page_size=2)
+    sent = await asyncio.to_thread(client.messages.list, date_sent_after=datetime(2020, 1, 1, tzinfo=UTC))
+    one = await asyncio.to_thread(client.messages(everything[0].sid).fetch)
+
+    assert [message.body for message in everything] == ["Hello", *(f"No {at}" for at in range(6, -1, -1))]
+    assert [message.body for message in to_one] == ["No 6", "No 4", "No 2", "No 0"]
+    assert [message.body for message in sent] == ["Hello"]  # one that is queued has no DateSent yet
+    assert (one.direction, one.status, one.date_created) == ("inbound", "received", everything[0].date_created)
+
+
+@pytest.mark.parametrize(
+    ("to", "body", "code"),
+    [("+12025550110", "x", 21610), ("+12025550120", "x", 21614), ("202", "x", 21211), ("+12025550130", "", 21602)],
+)
+async def test_a_message_that_cannot_be_is_refused_in_twilios_words(
+    stage: Stage, to: str, body: str, code: int
+) -> None:
+    stage.twilio.texts.heed("+18084826296", "+12025550110", " stop ")
+    stage.twilio.texts.landlines.add("+12025550120")
+    with pytest.raises(TwilioRestException) as refused:
+        await asyncio.to_thread(sdk(stage).messages.create, to=to, from_="+18084826296", body=body)
+    assert (refused.value.status, refused.value.code) == (400, code)
+    assert stage.twilio.messages == []
+
+
+async def test_an_answer_may_be_lost_and_a_fault_waits_for_its_path(stage: Stage) -> None:
+    stage.order(Fault(vendor="twilio", kind="lose_answer", path="/Messages"))
+    client = sdk(stage)
+    await asyncio.to_thread(client.incoming_phone_numbers.list)
+    with pytest.raises(requests.exceptions.ConnectionError):
+        await asyncio.to_thread(client.messages.create, to="+12025550143", from_="+18084826296", body="Once.")
+    (found,) = await asyncio.to_thread(client.messages.list)
+    assert found.body == "Once."
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("", 1),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("é" * 160, 1),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("’" * 70, 1),
+        ("’" * 71, 2),
+    ],
+)
+def test_segments_are_counted_as_on_the_air(body: str, count: int) -> None:
+    assert segments(body) == count
 
 
 async def test_the_account_can_be_read_and_faults_ordered(stage: Stage) -> None:
