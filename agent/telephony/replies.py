@@ -12,7 +12,7 @@ MOST_CHARS = 200
 
 _STOP = frozenset({"stop", "stopall", "unsubscribe", "end", "quit", "revoke", "optout"})
 """Twilio: SMS STOP filtering. It also takes the single word CANCEL for one, which here cancels an appointment."""
-_START = frozenset({"start", "unstop"})
+_START = frozenset({"start", "unstop", "yes"})
 _CANCEL = frozenset({"c", "cancel"})
 _COURTESIES = frozenset(
     {"a", "appointment", "appt", "booking", "can", "could", "hello", "hey", "hi", "i", "it", "like", "my", "number"}

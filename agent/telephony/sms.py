@@ -45,6 +45,8 @@ class Answer:
 
     words: str = ""
     offered: tuple[str, ...] = ()
+    final: bool = True
+    """False: the same text may fare better when it comes again."""
 
 
 class ReplyDesk:
@@ -66,11 +68,15 @@ class ReplyDesk:
         A text that comes again gets the same words; that it does nothing twice is the book's own promise.
         """
         message_sid = field(form, "MessageSid")
-        if message_sid not in self._given:
-            self._given[message_sid] = await self._answer(form, offered)
+        given = self._given.get(message_sid)
+        if given is not None:
+            return given
+        answer = await self._answer(form, offered)
+        if answer.final:
+            self._given[message_sid] = answer
             while len(self._given) > ANSWERS_KEPT:
                 self._given.popitem(last=False)
-        return self._given[message_sid]
+        return answer
 
     async def _answer(self, form: Form, offered: Sequence[str]) -> Answer:
         shop, sender = self._shop(field(form, "To")), _e164(field(form, "From"))
@@ -96,7 +102,7 @@ class ReplyDesk:
             return await self._cancel(shop, sender, reply, offered, f"sms:{message_sid}")
         except StoreError as why:
             logger.error("sms {}: the wish to cancel failed: {}", message_sid, why)
-            return Answer(trouble_reply(shop))
+            return Answer(trouble_reply(shop), final=False)
 
     async def _cancel(self, shop: Shop, sender: str, reply: Reply, offered: Sequence[str], key: str) -> Answer:
         now = self._clock()

@@ -16,7 +16,15 @@ from typing import Literal
 
 from loguru import logger
 
-from agent.errors import OutcomeUnknown, StoreError, TelephonyError, TextRefused, TooManyRequests
+from agent.errors import (
+    ChairsideError,
+    NotFound,
+    OutcomeUnknown,
+    StoreError,
+    TelephonyError,
+    TextRefused,
+    TooManyRequests,
+)
 from agent.events import AnyEvent, BookingCancelled, BookingChanged, BookingMade, BookingMoved
 from agent.knowledge.cache import KnowledgeCache
 from agent.model import Booking, Shop, TextMessage, to_e164
@@ -135,19 +143,20 @@ class TextSender:
 
     async def _deliver(self, text: TextMessage) -> None:
         shop = self._knowledge.shop(text.location_id)
+        if shop is None:  # not one that this process has heard of yet
+            await self._again(text, NotFound("shop_unknown", f"location {text.location_id} is not registered"))
+            return
         booking = await self._book.get_booking(text.location_id, text.booking_id)
         reason = self._no_need(text, shop, booking)
-        if shop is None or booking is None or reason:
-            await self._settle(text, "skipped", error=reason or "shop_unknown")
+        if booking is None or reason:
+            await self._settle(text, "skipped", error=reason)
         elif await self._texts.is_opted_out(text.location_id, text.to_number):
             await self._settle(text, "stopped", error="text_stopped")
         else:
             await self._send(text, booking, shop)
 
-    def _no_need(self, text: TextMessage, shop: Shop | None, booking: Booking | None) -> str:
+    def _no_need(self, text: TextMessage, shop: Shop, booking: Booking | None) -> str:
         """Why a text is not to be sent, or ""."""
-        if shop is None:
-            return "shop_unknown"
         if not shop.booking.texts:
             return "texts_off"
         if booking is None:
@@ -188,7 +197,7 @@ class TextSender:
         await self._texts.opt_out(text.location_id, text.to_number, since=self._clock())
         await self._settle(text, "stopped", error=why.code)
 
-    async def _again(self, text: TextMessage, why: TelephonyError) -> None:
+    async def _again(self, text: TextMessage, why: ChairsideError) -> None:
         """Later, if it has not been tried often enough. What may have been accepted is looked for once more."""
         tries, patience = text.attempts, self._patience
         if tries > patience.attempts or (tries == patience.attempts and not isinstance(why, OutcomeUnknown)):

@@ -1,4 +1,4 @@
-"""POST /sms and the doors of recordings are for what Twilio signed, and a text reaches its sender's own appointments."""
+"""POST /sms and the doors of recordings are for what Twilio signed; a text reaches its sender's appointments alone."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def test_fields_that_come_twice_are_signed_as_twilio_does():
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("recorded", FORMS, ids=range(len(FORMS)))
-@pytest.mark.parametrize("path", ["/voice", "/voice/status", "/voice/after"])
+@pytest.mark.parametrize(
+    "path", ["/voice", "/voice/status", "/voice/after", "/voice/recording", "/voice/recording/stored"]
+)
 async def test_a_recorded_form_is_read_as_it_was_signed(house: House, path: str, recorded: str):
     pairs = [(k, PLUMERIA.phone_number if k == "To" else v) for k, v in parse_qsl(recorded, keep_blank_values=True)]
     signature = RequestValidator(house.stage.twilio.auth_token).compute_signature(

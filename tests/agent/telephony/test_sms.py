@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncGenerator
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import pytest_asyncio
 from house import COPPER_LANE, PLUMERIA, House, open_house, without
-from text_rig import visit
+from text_rig import confirmed, visit
 
 from agent.events import BookingChanged
 from agent.model import Booking, Shop
@@ -78,6 +79,31 @@ async def test_c_cancels_the_only_appointment_and_says_so_once(house: House, cus
     texts = await house.services.texts.get_texts(1, limit=100)
     (owed,) = [text for text in texts if text.booking_id == booking.booking_id]
     assert (owed.state, owed.last_error) == ("skipped", "told_already")
+
+
+async def test_a_confirmation_arrives_and_is_answered(house: House, customer: str):
+    """The whole way round: the book owes a text, the sender sends it, the customer answers it."""
+    phone = house.stage.twilio.texts
+    starts = datetime.now(UTC).replace(microsecond=0) + timedelta(days=next(days))
+    what = visit(starts, ("Balayage", "Noa"), minutes=1)
+    booking = await confirmed(house.services.bookings, what, customer, datetime.now(UTC))
+    house.services.bus.publish(BookingChanged(at=datetime.now(UTC), location_id=1, booking=booking))
+    async with asyncio.timeout(5):
+        while not phone.sent_to(customer):
+            await asyncio.sleep(0.01)
+    assert "you're booked: Balayage with Noa" in phone.sent_to(customer)[0]
+    assert (await ask(house, customer, "c")).startswith("Cancelled: Balayage with Noa")
+    assert await state(house, booking) == "cancelled"
+    assert len(phone.sent_to(customer)) == 2
+
+
+async def test_a_wish_that_failed_is_tried_anew_when_twilio_brings_it_again(house: House, customer: str):
+    booking = await book(house, customer)
+    form = house.caller.text_form("SM" + uuid.uuid4().hex, customer, PLUMERIA.phone_number, "c")
+    with without(house, "bookings"):
+        assert "did not work" in (await house.caller.post("/sms", form)).text
+    assert "Cancelled: " in (await house.caller.post("/sms", form)).text
+    assert await state(house, booking) == "cancelled"
 
 
 async def test_without_an_appointment_the_customer_is_told(house: House, customer: str):

@@ -110,7 +110,7 @@ async def test_a_text_is_found_in_a_long_thread_though_twilio_and_the_shop_have_
     async with desk.sender():
         await desk.text("due", attempts=1)
         desk.twilio.messages[0]["body"] = "Sent from your Twilio trial account - " + desk.twilio.messages[0]["body"]
-        for _ in range(60):  # it is on the second page by now
+        for _ in range(60):  # it is far back by now
             desk.twilio.texts.add("outbound-api", PLUMERIA.phone_number, CUSTOMER, "Our spring offers!")
         desk.now += timedelta(seconds=30)
         text = await desk.text("sent", attempts=2)
@@ -164,6 +164,18 @@ async def test_a_shop_without_texts_sends_none(tmp_path: Path):
         async with desk.sender():
             assert (await desk.text("skipped")).last_error == "texts_off"
         assert desk.posts == 0
+
+
+async def test_a_shop_that_is_not_known_yet_is_waited_for(desk: Desk):
+    other = PLUMERIA.model_copy(update={"location_id": 7, "phone_number": "+18085550107"})
+    await desk.book(desk.in_days(3), location_id=7)
+    async with desk.sender():
+        assert (await desk.text("due", attempts=1, location_id=7)).last_error == "shop_unknown"
+        await desk.store.store_knowledge("location_7", other)
+        await desk.knowledge.refresh()
+        desk.now += timedelta(seconds=30)
+        await desk.text("sent", attempts=2, location_id=7)
+    assert desk.twilio.messages[0]["from"] == "+18085550107"
 
 
 async def test_an_appointment_that_has_begun_is_not_announced(desk: Desk):

@@ -18,6 +18,7 @@ from agent.emulators.twilio import TwilioRest
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.registry import location_key
 from agent.model import Booking, BusyStretch, Shop, TextMessage, Visit, VisitPart
+from agent.ports import BookingStore
 from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
 from agent.telephony.rest import rest_client
@@ -42,6 +43,37 @@ def visit(starts: datetime, *parts: tuple[str, str], minutes: int = 45) -> Visit
     ]
     busy = tuple(BusyStretch(staff=part.staff, starts=part.starts, ends=part.ends) for part in made)
     return Visit(parts=tuple(made), busy=busy)
+
+
+async def confirmed(
+    book: BookingStore,
+    what: Visit,
+    phone: str,
+    now: datetime,
+    *,
+    location_id: int = 1,
+    moves: str | None = None,
+) -> Booking:
+    """Hold and confirm: an appointment that owes its customer a text."""
+    call_sid = "CA" + uuid.uuid4().hex
+    held = await book.hold(
+        location_id,
+        what,
+        key=f"{call_sid}:hold",
+        call_sid=call_sid,
+        now=now,
+        expires_at=now + timedelta(minutes=3),
+        moves=moves,
+    )
+    return await book.confirm(
+        location_id,
+        held.booking_id,
+        key=f"{call_sid}:confirm",
+        call_sid=call_sid,
+        now=now,
+        customer_name="Kim",
+        customer_phone=phone,
+    )
 
 
 @dataclass
@@ -75,47 +107,29 @@ class Desk:
         there = (self.now + timedelta(days=days)).astimezone(self.shop.zone)
         return there.replace(hour=hour, minute=minute, second=0, microsecond=0).astimezone(UTC)
 
-    async def book(self, starts: datetime, *parts: tuple[str, str], phone: str = CUSTOMER) -> Booking:
+    async def book(
+        self, starts: datetime, *parts: tuple[str, str], phone: str = CUSTOMER, location_id: int = 1
+    ) -> Booking:
         """Hold and confirm, as the receptionist does."""
-        return await self._confirm(visit(starts, *parts), phone, None)
+        return await confirmed(self.store.bookings, visit(starts, *parts), phone, self.now, location_id=location_id)
 
     async def move(self, booking: Booking, starts: datetime) -> Booking:
-        return await self._confirm(visit(starts), booking.customer_phone, booking.booking_id)
+        what, moves = visit(starts), booking.booking_id
+        return await confirmed(self.store.bookings, what, booking.customer_phone, self.now, moves=moves)
 
     async def cancel(self, booking: Booking) -> Booking:
         return await self.store.bookings.cancel(
             self.shop.location_id, booking.booking_id, key=uuid.uuid4().hex, now=self.now
         )
 
-    async def _confirm(self, what: Visit, phone: str, moves: str | None) -> Booking:
-        call_sid, book = "CA" + uuid.uuid4().hex, self.store.bookings
-        held = await book.hold(
-            self.shop.location_id,
-            what,
-            key=f"{call_sid}:hold",
-            call_sid=call_sid,
-            now=self.now,
-            expires_at=self.now + timedelta(minutes=3),
-            moves=moves,
-        )
-        return await book.confirm(
-            self.shop.location_id,
-            held.booking_id,
-            key=f"{call_sid}:confirm",
-            call_sid=call_sid,
-            now=self.now,
-            customer_name="Kim",
-            customer_phone=phone,
-        )
+    async def texts(self, location_id: int = 1) -> list[TextMessage]:
+        return await self.store.texts.get_texts(location_id, limit=100)
 
-    async def texts(self) -> list[TextMessage]:
-        return await self.store.texts.get_texts(self.shop.location_id)
-
-    async def text(self, *states: str, timeout: float = 5.0, **facts: object) -> TextMessage:
+    async def text(self, *states: str, timeout: float = 5.0, location_id: int = 1, **facts: object) -> TextMessage:
         """The text with these facts, once it is in one of these states. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             while True:
-                for text in await self.texts():
+                for text in await self.texts(location_id):
                     if text.state in states and all(getattr(text, name) == value for name, value in facts.items()):
                         return text
                 await asyncio.sleep(0.005)
