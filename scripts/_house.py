@@ -25,7 +25,6 @@ from agent.emulators.theatre import Theatre, open_theatre  # noqa: E402
 from agent.events import AnyEvent, ToolUsed, TurnSpoken  # noqa: E402
 from agent.knowledge.registry import register_shop  # noqa: E402
 from agent.knowledge.shop_file import read_shop_file  # noqa: E402
-from agent.model import Shop  # noqa: E402
 from agent.settings import Settings  # noqa: E402
 from agent.stores.embedded import EmbeddedStore  # noqa: E402
 from server import create_app, uvicorn_config  # noqa: E402
