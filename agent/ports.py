@@ -220,7 +220,8 @@ class BookingStore(Protocol):
         """Keep the time of `visit` until `expires_at`, for the booking `moves` to move to, or for a new one.
 
         Holds of this location that expired at `now` are released under the same lock. An earlier hold of the same
-        call gives way to this one, unless this one is refused. The time of the booking `moves` counts as free.
+        call for the same (the same `moves`) gives way to this one, unless this one is refused: a caller may be deciding
+        on a new appointment and on moving one at once. The time of the booking `moves` counts as free.
         A hold that expired, gave way or was let go is cancelled and keeps its `expires_at`; a day later it is gone.
         Raises Conflict slot_taken, NotFound booking_unknown (`moves` names none that is booked here).
         """

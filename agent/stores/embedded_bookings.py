@@ -170,7 +170,7 @@ _REMEMBER = "INSERT INTO booking_keys VALUES (:location_id, :verb, :key, :result
 _LET_GO = """
     SELECT id FROM bookings
     WHERE location_id = :location_id AND state = 'held' AND expires_at IS NOT NULL
-        AND (expires_at <= :now OR (call_sid = :call_sid AND call_sid <> ''))
+        AND (expires_at <= :now OR (call_sid = :call_sid AND call_sid <> '' AND moves IS :moves))
 """
 
 _OWE_TEXT = """
@@ -182,7 +182,7 @@ _OWE_TEXT = """
 
 
 def _hold(db: sqlite3.Connection, held: Booking) -> Booking:
-    _release_holds(db, held.location_id, held.created_at, held.call_sid)
+    _release_holds(db, held.location_id, held.created_at, held.call_sid, held.moves)
     if held.moves is not None:
         _require_booked(db, held.location_id, held.moves)
     return _save(db, held)
@@ -247,9 +247,17 @@ def _require_booked(db: sqlite3.Connection, location_id: int, booking_id: str) -
     return booking
 
 
-def _release_holds(db: sqlite3.Connection, location_id: int, at: datetime, call_sid: str) -> None:
-    """Those that expired and the earlier ones of the call give their time back; a day later they are gone."""
-    which = {"location_id": location_id, "now": stored(at), "call_sid": call_sid, "old": stored(at - KEPT_FOR)}
+def _release_holds(
+    db: sqlite3.Connection, location_id: int, at: datetime, call_sid: str = "", moves: str | None = None
+) -> None:
+    """Those that expired, and the call's earlier one for the same, give their time back; a day later they are gone."""
+    which = {
+        "location_id": location_id,
+        "now": stored(at),
+        "call_sid": call_sid,
+        "moves": moves,
+        "old": stored(at - KEPT_FOR),
+    }
     for row in db.execute(_LET_GO, which).fetchall():
         _let_go(db, row["id"], at)
     db.execute(

@@ -42,7 +42,7 @@ end $$;
 
 create or replace function chairside.folded(p_text text) returns text
 language sql immutable set search_path = '' as $$
-    select lower(regexp_replace(regexp_replace(p_text, '^\s+|\s+$', '', 'g'), '\s+', ' ', 'g'))
+    select lower(btrim(regexp_replace(normalize(coalesce(p_text, ''), nfkc), '\s+', ' ', 'g')))
 $$;
 
 -- Inserts a row, or updates that with p_id, and returns its id. Nothing is written as nothing, or as the column's

@@ -103,11 +103,6 @@ language sql immutable set search_path = '' as $$
     end
 $$;
 
-create or replace function chairside.folded(p_name text) returns text
-language sql immutable set search_path = '' as $$
-    select lower(btrim(regexp_replace(normalize(coalesce(p_name, ''), nfkc), '\s+', ' ', 'g')))
-$$;
-
 -- Projects call the name of a thing differently.
 create or replace function chairside.name_in(p_row jsonb) returns text
 language sql immutable set search_path = '' as $$
@@ -320,13 +315,16 @@ begin
     raise sqlstate 'PT409' using message = 'Somebody else has that time.', detail = 'slot_taken';
 end $$;
 
--- Holds nobody waits for any more, and the earlier ones of a call, give their time back; a day later they are gone.
-create or replace function chairside.release_holds(p_location_id integer, p_now timestamptz, p_call_sid text)
+-- Holds nobody waits for any more, and a call's earlier one for the same, give their time back; a day later they are
+-- gone.
+create or replace function chairside.release_holds(
+    p_location_id integer, p_now timestamptz, p_call_sid text, p_moves uuid)
 returns void language plpgsql set search_path = '' as $$
 begin
     update public.bookings set state = 'cancelled', expires_at = least(expires_at, p_now), changed_at = p_now
     where location_id = p_location_id and state = 'held' and expires_at is not null
-        and (expires_at <= p_now or (call_sid = p_call_sid and call_sid <> ''));
+        and (expires_at <= p_now
+            or (call_sid = p_call_sid and call_sid <> '' and moves is not distinct from p_moves));
     delete from public.bookings
     where location_id = p_location_id and state = 'cancelled' and expires_at < p_now - interval '1 day';
     delete from public.booking_keys where location_id = p_location_id and made_at < p_now - interval '1 day';
@@ -355,7 +353,7 @@ begin
     if v_result is not null then
         return v_result;
     end if;
-    perform chairside.release_holds(p_location_id, p_now, p_call_sid);
+    perform chairside.release_holds(p_location_id, p_now, p_call_sid, p_moves);
     if p_moves is not null and not exists (
         select from public.bookings where id = p_moves and location_id = p_location_id and state = 'booked') then
         perform chairside.no_booking(p_location_id, p_moves);
@@ -454,7 +452,7 @@ begin
         call_sid text, created_at timestamptz, changed_at timestamptz, revision integer);
     select * into v_booking from public.bookings where id = v_new.booking_id;
     if v_booking.id is null then
-        perform chairside.release_holds(p_location_id, v_new.changed_at, '');
+        perform chairside.release_holds(p_location_id, v_new.changed_at, '', null);
         begin
             insert into public.bookings (
                 id, location_id, state, visit, customer_name, customer_phone, notes, call_sid, created_at,

@@ -56,6 +56,7 @@ async def shops(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield store
 
 
+@pytest.fixture(params=STORES)
 async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BookingStore]:
     async with open_store(request, tmp_path) as store:
         yield store.bookings

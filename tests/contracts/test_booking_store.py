@@ -173,6 +173,19 @@ async def test_an_earlier_hold_of_a_call_gives_way_but_not_to_one_that_is_refuse
     assert (await confirm(book, second.booking_id)).state == "booked"
 
 
+async def test_a_call_may_hold_a_new_time_and_one_to_move_to_at_once(book: BookingStore):
+    mine = await confirm(book, (await hold(book)).booking_id)
+    moving = await hold(book, visit(TEN + 3 * HOUR), moves=mine.booking_id)
+    new = await hold(book, visit(TEN + 4 * HOUR))
+    later = await hold(book, visit(TEN + 5 * HOUR), moves=mine.booking_id)
+
+    assert await day(book) == [mine.booking_id, new.booking_id, later.booking_id]
+    with pytest.raises(Conflict):
+        await confirm(book, moving.booking_id)
+    assert (await confirm(book, new.booking_id)).state == "booked"
+    assert (await confirm(book, later.booking_id)).booking_id == mine.booking_id
+
+
 async def test_the_same_call_at_another_shop_keeps_its_hold(book: BookingStore):
     held = await hold(book)
     await hold(book, location_id=2)
