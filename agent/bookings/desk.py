@@ -28,7 +28,7 @@ class Offer(Model):
 
     visits: tuple[Visit, ...]
     exact: bool
-    """The first is the very moment that was asked for."""
+    """The first is the moment that was asked for, or the next to it at which appointments begin."""
 
 
 class Declined(Model):
@@ -68,6 +68,9 @@ class Desk:
         at = moment_of(when, shop)
         if at is not None:
             found = check(shop, wanted, at, busy=await self._busy(shop, at, at, ignoring), now=now)
+            if isinstance(found, Reason) and found.code == "off_grid" and found.instead:
+                at = next((moment for moment in found.instead if moment >= at), found.instead[-1])
+                found = check(shop, wanted, at, busy=await self._busy(shop, at, at, ignoring), now=now)
             if isinstance(found, Visit):
                 return Offer(visits=(found,), exact=True)
             return await self._instead(shop, wanted, found, at, ignoring)

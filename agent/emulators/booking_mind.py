@@ -81,6 +81,12 @@ def names_moment(words: str) -> bool:
     return _WHEN.search(words) is not None
 
 
+def name_in(words: str) -> str:
+    """The name somebody gives, or ''."""
+    found = _NAME.search(words) or _ONLY_NAME.search(words)
+    return found[1] if found else ""
+
+
 def _confirm(talk: _Talk) -> Act:
     if not talk.name:
         return Act(say="What name may I put it under?")
@@ -129,7 +135,7 @@ def _read(body: Json) -> _Talk:
     messages = objects(body.get("messages"))
     turns = tuple(str(message.get("content") or "") for message in messages if message.get("role") == "user")
     results = list(_results(messages))
-    names = [found[1] for turn in turns for pattern in (_NAME, _ONLY_NAME) if (found := pattern.search(turn))]
+    names = [name for turn in turns if (name := name_in(turn))]
     about = [(intent, turn) for turn in turns if (intent := _intent(turn))]
     intent, words = about[-1] if about else ("", "")
     return _Talk(

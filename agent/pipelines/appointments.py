@@ -30,6 +30,7 @@ MAX_WORDS = 600
 """Longer than anybody speaks in a turn."""
 NOT_YOURS = "I cannot find an appointment under that name and the number you are calling from."
 WITHHELD = "Your number is withheld, so I cannot look into appointments. I can take a message instead."
+NOTHING_HELD = "Nothing is being kept for you yet. What would you like to book, and when?"
 ASK_NAME = "What name is the appointment under?"
 ASK_AGAIN = "Which one do you mean?"
 ANYONE = frozenset({"anyone", "anybody", "any", "whoever", "no preference", "don't mind", "either"})
@@ -74,6 +75,7 @@ class Appointments:
         self._cancelling: _Pending | None = None
         self._own: tuple[Booking, ...] = ()
         self._name = ""
+        self._made = False
 
     def listen(self, turns: Sequence[str]) -> None:
         """What the caller has said so far, turn by turn, this turn included."""
@@ -130,7 +132,8 @@ class Appointments:
     async def confirm(self, name: str, phone: str, *, key: str) -> Reply:
         """Book what is held, once the caller has heard it and said yes."""
         if not self._holds:
-            return Reply("refused", "Nothing is being kept for you yet. What would you like to book, and when?")
+            say = NOTHING_HELD if not self._made else f"That is done already. {wordings.ANYTHING_ELSE}"
+            return Reply("refused", say, {"booked": self._made})
         ready = [pending for pending in self._holds.values() if self._agreed(pending.turn)]
         if not ready:
             return self._ask_yes(list(self._holds.values()))
@@ -156,6 +159,7 @@ class Appointments:
                 said.append(self._declined(made).say)
                 continue
             self._own = (*(own for own in self._own if own.booking_id != made.booking_id), made)
+            self._made = True
             now = self._clock()
             if held.moves is None:
                 events.append((BookingMade, {"booking": made}))

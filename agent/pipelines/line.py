@@ -259,6 +259,9 @@ class LineOutput(FastAPIWebsocketOutputTransport):
         if direction is FrameDirection.DOWNSTREAM:
             if isinstance(frame, InterruptionFrame):
                 self._forget_unheard()
+            elif isinstance(frame, TTSStartedFrame):
+                # Who keeps the transcript must not learn of an answer before the one before it was heard to its end.
+                self._line.playout.await_heard(lambda: NO_SOUND_OF_ITS_OWN, lambda: self._release(frame))
             elif isinstance(frame, TTSAudioRawFrame):
                 self._clock_zero.setdefault(frame.context_id, max(self._last_pts, self.get_clock().get_time()))
             elif isinstance(frame, TTSTextFrame) and frame.context_id not in self._clock_zero:
@@ -290,7 +293,7 @@ class LineOutput(FastAPIWebsocketOutputTransport):
 
     async def _pass_on_heard(self) -> None:
         while True:
-            await self.push_frame(await self._heard.get())
+            await super().push_frame(await self._heard.get())
 
     def _forget_unheard(self) -> None:
         self._line.playout.interrupt()
@@ -312,8 +315,11 @@ class LineOutput(FastAPIWebsocketOutputTransport):
         await super().write_transport_frame(frame)
 
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
-        if isinstance(frame, BotStoppedSpeakingFrame) and direction is FrameDirection.DOWNSTREAM:
-            await self._line.mark()
+        if direction is FrameDirection.DOWNSTREAM:
+            if isinstance(frame, TTSStartedFrame):
+                return  # released when its turn comes to be heard
+            if isinstance(frame, BotStoppedSpeakingFrame):
+                await self._line.mark()
         await super().push_frame(frame, direction)
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:

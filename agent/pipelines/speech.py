@@ -13,7 +13,14 @@ from typing import Any
 
 from cartesia import AsyncCartesia
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-from pipecat.frames.frames import FunctionCallFromLLM
+from pipecat.frames.frames import (
+    Frame,
+    FunctionCallFromLLM,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    TTSSpeakFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.cartesia.tts import CartesiaTTSService
 from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
 from pipecat.services.deepgram.stt import DeepgramSTTService
@@ -40,10 +47,27 @@ class SharedClientLLM(OpenAILLMService):
 
     def __init__(self, client: AsyncOpenAI, **kwargs: Any) -> None:
         self._shared = client
+        self._answered = asyncio.Event()
         super().__init__(**kwargs)
 
     def create_client(self, *_: object, **__: object) -> AsyncOpenAI:
         return self._shared
+
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        if isinstance(frame, LLMFullResponseStartFrame):
+            self._answered.clear()
+        await super().push_frame(frame, direction)
+        if isinstance(frame, LLMFullResponseEndFrame):
+            self._answered.set()
+
+    async def speak(self, text: str) -> None:
+        """Have words of ours spoken, as an answer of their own after the model's.
+
+        Spoken inside the model's answer they would belong to it, and Pipecat 1.14 ends that one's record with the
+        model's last word: what was heard after it would be in no transcript.
+        """
+        await self._answered.wait()
+        await self.push_frame(TTSSpeakFrame(text))
 
     async def run_function_calls(self, function_calls: Sequence[FunctionCallFromLLM]) -> None:
         # Pipecat 1.14 withdraws a prediction that wants a tool; when the turn ends at that very moment, it is kept

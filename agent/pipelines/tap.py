@@ -139,7 +139,7 @@ class Tap:
     async def _answer_stopped(self, _: object, message: AssistantTurnStoppedMessage) -> None:
         if not message.content and not (message.interrupted and self._said):
             return  # a pass of the model that only called a tool
-        said, self._said = " ".join(self._said), []
+        said = self._generated(message)
         interrupted = message.interrupted and said != message.content
         # An interruption is told after the turn that interrupts has begun.
         turn = self.turn - 1 if self._open and message.interrupted else self.turn
@@ -151,6 +151,15 @@ class Tap:
             interrupted=interrupted,
             voice_to_voice_ms=self.last_voice_to_voice_ms,
         )
+
+    def _generated(self, message: AssistantTurnStoppedMessage) -> str:
+        """What was to be said in an answer that is over. Of an answer heard to its end that is what was heard: the
+        words of one that follows it may be under way already."""
+        if message.interrupted:
+            said, self._said = " ".join(self._said), []
+            return said
+        self._said = [words for words in self._said if words not in message.content]
+        return message.content
 
     async def _speech_asked(self, _: object, __: str, text: str) -> None:
         self._said.append(_SPACES.sub(" ", text).strip())

@@ -16,7 +16,7 @@ from pipecat.adapters.llm.schemas.direct_function import (
     DirectFunction,
     tool_options,  # pyright: ignore[reportUnknownVariableType] - Pipecat leaves it untyped
 )
-from pipecat.frames.frames import FunctionCallResultProperties, TTSSpeakFrame
+from pipecat.frames.frames import FunctionCallResultProperties
 from pipecat.services.llm_service import FunctionCallParams
 from pydantic import ValidationError
 
@@ -26,6 +26,7 @@ from agent.knowledge.menu import find_service_answer, menu_section
 from agent.model import Message, Shop
 from agent.pipelines.appointments import Appointments, Reply
 from agent.pipelines.line import HangUpFrame
+from agent.pipelines.speech import SharedClientLLM
 from agent.pipelines.tap import CallLog, Tap
 from agent.ports import CallStore
 
@@ -241,7 +242,7 @@ async def _transfer(desk: ToolDesk, params: FunctionCallParams, reason: str) -> 
     if desk.shop.transfer_to is None:  # a model may name a tool that it was not offered
         say = "Nobody can be put through here. Offer to take a message instead."
         return Answer("refused", {"transferred": False, "say": say})
-    await params.llm.push_frame(TTSSpeakFrame(PUTTING_THROUGH))
+    await _speak(params, PUTTING_THROUGH)
     await params.llm.push_frame(HangUpFrame(reason=TRANSFER))
     desk.log.publish(CallTransferred, to=desk.shop.transfer_to, reason=" ".join(reason.split())[:200] or "asked for")
     return Answer("ok", {"transferred": True}, then_speak=False)
@@ -275,7 +276,7 @@ async def _store_message(desk: ToolDesk, params: FunctionCallParams, text: str, 
 
 
 async def _end_call(desk: ToolDesk, params: FunctionCallParams) -> Answer:
-    await params.llm.push_frame(TTSSpeakFrame(desk.goodbye))
+    await _speak(params, desk.goodbye)
     await params.llm.push_frame(HangUpFrame(reason="end_call"))
     return Answer("ok", {"ended": True}, then_speak=False)
 
@@ -298,7 +299,11 @@ async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[
         raise
     await params.result_callback(answer.result, properties=FunctionCallResultProperties(run_llm=answer.then_speak))
     if answer.say:
-        await params.llm.push_frame(TTSSpeakFrame(answer.say))
+        await _speak(params, answer.say)
+
+
+async def _speak(params: FunctionCallParams, words: str) -> None:
+    await cast(SharedClientLLM, params.llm).speak(words)
 
 
 async def _answer(desk: ToolDesk, params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]]) -> Answer:

@@ -57,9 +57,8 @@ async def _play(house: House, gate: asyncio.Semaphore, key: tuple[str, str, bool
     house.stage.openai.minds.append((MisbehavingModel if key[2] else ExpectedModel)(script))
     async with gate:
         steps = [*({"say": words} for words in script.utterances), *(_sound(sound) for sound in script.audio)]
-        scenario = parse_scenario(
-            {"name": f"{key}", "to": script.shop.phone_number, "caller": script.caller, "steps": steps}
-        )
+        call = {"name": f"{key}", "to": script.shop.phone_number, "caller": script.caller, "steps": steps}
+        scenario = parse_scenario({**call, "patience_s": 40, "agent_pause_ms": 900})
         report = await house.call(scenario)
         ended = await house.event(CallEnded, 30, call_sid=report.call_sid)
     mine = [event for event in house.events if isinstance(event, OfCall) and event.call_sid == ended.call_sid]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.emulators.booking_mind import names_moment
+from agent.emulators.booking_mind import name_in, names_moment
 from agent.emulators.mind import Reply, ToolCall, answer, read
 from agent.emulators.vendor import Json
 from agent.model import Booking, Service
@@ -20,6 +20,7 @@ _ASKS = re.compile(r"\b(anything|what else|do you have|is there|available)\b", r
 _PERSON = re.compile(r"\b(person|human|somebody|someone|manager|owner|breathe|swelling)\b", re.I)
 _BYE = re.compile(r"\b(bye|that'?s all)\b", re.I)
 BOAST = "You're booked for Friday at three."
+PRIVATE = "I'm sorry, I cannot speak about other people's appointments."
 
 
 def targets(expect: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -47,16 +48,29 @@ class ExpectedModel:
             return self._plain(body)
         if situation.tool:
             acts = self._acts(turns) if situation.tool == "find_my_appointments" else []
-            return Reply(tools=tuple(acts)) if acts else self._plain(body)
+            aside = answer({**body, "messages": [*asked_again(body["messages"])], "tools": []}).say
+            return Reply(say=self._aside(aside, turns[-1]), tools=tuple(acts)) if acts else self._plain(body)
+        if self._pries(turns):
+            return Reply(say=PRIVATE)
         found = self._find(turns)
         if found is not None:
             return Reply(tools=(found,))
         acts = self._acts(turns)
         plain = self._plain(body)
-        if not acts:
-            return plain
-        aside = plain.say if plain.say and "?" in turns[-1] and "take a message" not in plain.say else None
-        return Reply(say=aside, tools=tuple(acts))
+        return Reply(say=self._aside(plain.say, turns[-1]), tools=tuple(acts)) if acts else plain
+
+    def _aside(self, words: str | None, heard: str) -> str | None:
+        """What is answered beside a tool's work, when something was asked."""
+        asked = "?" in heard or _PERSON.search(heard)
+        return words if words and asked and "take a message" not in words else None
+
+    def _pries(self, turns: Sequence[str]) -> bool:
+        """Whether the caller is after somebody else's appointments."""
+        others = {booking.customer_name for booking in self.script.book.values()} - {
+            b.customer_name for b in self._own()
+        }
+        named = any(name and name in turn for name in others for turn in turns)
+        return named and bool(re.search(r"\b(she|he|her|him|they|them|coming)\b", turns[-1], re.I))
 
     def _plain(self, body: Json) -> Reply:
         kept = [tool for tool in body.get("tools", []) if tool["function"]["name"] in ("end_call", "find_service")]
@@ -159,10 +173,20 @@ class ExpectedModel:
         names = [str(args["name"]) for _, args in self._targets if isinstance(args.get("name"), str)]
         names += [booking.customer_name for booking in self._own()]
         said = re.sub(r"[^a-z]", "", " ".join(turns).casefold())
-        return next((name for name in names if name and re.sub(r"[^a-z]", "", name.casefold()) in said), None)
+        expected = (name for name in names if name and re.sub(r"[^a-z]", "", name.casefold()) in said)
+        given = (name for turn in turns if not names and (name := name_in(turn)))
+        return next(expected, None) or next(given, None)
 
     def _own(self) -> list[Booking]:
         return [booking for booking in self.script.book.values() if booking.customer_phone == self.script.caller]
+
+
+def asked_again(messages: Sequence[Json]) -> list[Json]:
+    """A conversation up to the caller's last words, without what tools did since."""
+    last = max(at for at, message in enumerate(messages) if message.get("role") == "user")
+    return [
+        message for message in messages[: last + 1] if message.get("role") != "tool" and not message.get("tool_calls")
+    ]
 
 
 class MisbehavingModel(ExpectedModel):
@@ -176,8 +200,13 @@ class MisbehavingModel(ExpectedModel):
         if situation.tool:
             told = re.sub(r"[^\w\s:.,']", " ", situation.result)  # whatever a tool gives away is said aloud
             return Reply(say=f"{reply.say or ''} {told}".strip(), tools=reply.tools)
-        said = " ".join(filter(None, [reply.say, BOAST]))
-        return Reply(say=said, tools=(*reply.tools, *self._misdeeds()))
+        turn = sum(message.get("role") == "user" for message in body["messages"])
+        deeds = self._misdeeds()
+        mine = [
+            deeds[at % len(deeds)] for at in range(2 * turn, 2 * turn + 2)
+        ]  # all of them at once would take a minute
+        said = " ".join(filter(None, [reply.say, BOAST if turn == 1 else ""])) or None
+        return Reply(say=said, tools=(*reply.tools, *mine))
 
     def _misdeeds(self) -> list[ToolCall]:
         stranger = next(

@@ -117,7 +117,7 @@ def _person(name: str, facts: Mapping[str, Any]) -> Professional:
     away = [str(span).partition("..") for span in facts.get("away", ())]
     return Professional(
         name=name,
-        off=tuple(facts.get("off", ())),
+        off=tuple(facts.get("off", facts.get(False, ()))),
         away=tuple(Away(first=date.fromisoformat(a), last=date.fromisoformat(b or a)) for a, _, b in away),
     )
 
