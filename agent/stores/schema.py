@@ -28,7 +28,7 @@ CREATE INDEX IF NOT EXISTS phone_numbers_by_location ON phone_numbers (location_
 -- What an approved shop names, for appointments to refer to. No row is ever deleted: `active` says whether it counts.
 CREATE TABLE IF NOT EXISTS services (
     id          TEXT PRIMARY KEY,
-    location_id INTEGER NOT NULL REFERENCES salon_static_data (location_id),
+    location_id INTEGER NOT NULL REFERENCES salon_static_data (location_id) ON DELETE CASCADE,
     name        TEXT NOT NULL,
     category    TEXT NOT NULL DEFAULT '',
     description TEXT NOT NULL DEFAULT '',
@@ -41,7 +41,7 @@ CREATE INDEX IF NOT EXISTS services_by_location ON services (location_id);
 
 CREATE TABLE IF NOT EXISTS professionals (
     id          TEXT PRIMARY KEY,
-    location_id INTEGER NOT NULL REFERENCES salon_static_data (location_id),
+    location_id INTEGER NOT NULL REFERENCES salon_static_data (location_id) ON DELETE CASCADE,
     name        TEXT NOT NULL,
     role        TEXT NOT NULL DEFAULT '',
     active      INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1))

@@ -152,9 +152,8 @@ def test_content_may_come_in_parts() -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"say": "x"}, "either `when` or `after_tool`"),
-        ({"when": "a", "after_tool": "b", "say": "x"}, "either `when` or `after_tool`"),
-        ({"when": "a"}, "needs `say`, `tool` or `status`"),
+        ({"say": "x"}, "a rule has `when` or `after_tool`"),
+        ({"when": "a"}, "needs `say`, `tool`, `tools` or `status`"),
         ({"when": "(", "say": "x"}, "not a regular expression"),
     ],
 )

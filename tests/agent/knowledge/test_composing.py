@@ -12,7 +12,7 @@ import pytest
 from agent.errors import SetupError
 from agent.knowledge.composing import compose_shop
 from agent.knowledge.jobs import SetupRequest
-from agent.model import OpenInterval, Shop, Weekday
+from agent.model import OpenInterval, Policy, Shop, Weekday
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Facts:
     closures: tuple[Value, ...] = ()
     addresses: tuple[Value, ...] = ()
     faq: tuple[Question, ...] = ()
+    policies: tuple[Policy, ...] = ()
     currency: Value | None = Value("USD")
 
 
