@@ -25,6 +25,7 @@ from agent.telephony.sms import ReplyDesk, sms_router
 from agent.telephony.twilio import Signatures
 from agent.telephony.webhook import voice_router
 from agent.wiring import check_store, open_services, utc_now
+from dashboard_bridge.door import Door
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.relay import Relay
 
@@ -52,6 +53,7 @@ def _relay(services: Services) -> Relay:
         services.bus,
         services.knowledge,
         services.calls,
+        services.bookings,
         clock=services.clock,
         longest_call_s=services.settings.max_call_s,
     )
@@ -68,7 +70,7 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     app.include_router(sms_router(replies, signatures))
     app.include_router(health_router(services.switchboard, services.knowledge.counters))
     app.include_router(
-        operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)
+        operators_router(relay, Door(OperatorDesk(operator_token), secret, settings, services.clock), settings=settings)
     )
     shop_desk = ShopDesk(settings.admin_token.get_secret_value(), operator_token)
     app.include_router(setup_router(services.onboarding, services.approval, shop_desk))

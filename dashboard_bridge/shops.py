@@ -1,0 +1,30 @@
+"""The shops, as the bridge reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agent.model import Shop, ShopListing
+
+
+class ShopReader(Protocol):
+    """What the bridge asks about shops: an answer at once, from memory."""
+
+    def shop(self, location_id: int) -> Shop | None:
+        """The approved shop, or None."""
+        ...
+
+    def shops(self) -> Sequence[Shop]:
+        """All approved shops, by location_id."""
+        ...
+
+
+def listing(shop: Shop) -> ShopListing:
+    """A shop as a selector needs it."""
+    return ShopListing(
+        location_id=shop.location_id,
+        business_name=shop.business_name,
+        phone_number=shop.phone_number,
+        timezone=shop.timezone,
+    )
