@@ -147,6 +147,8 @@ class Browser:
             return self._direct.popleft()
         if self._audio:
             return self._audio.popleft()
+        if (snapshot := self._deltas.pop_due()) is not None:
+            return snapshot
         lags = len(self._lines) + len(self._deltas) > self._max_lines // 2
         if self._states and not lags:
             return self._states.pop(next(iter(self._states)))
@@ -246,13 +248,17 @@ class Deltas:
         self._queue = {key: delta for key, delta in self._queue.items() if key[0] != call_sid}
         self._partials = {key: at for key, at in self._partials.items() if key[0] != call_sid}
 
+    def pop_due(self) -> str | None:
+        """A snapshot, made now, if one is due."""
+        if not self._due or self._photographer is None:
+            return None
+        fresh = self._photographer(call_sid := next(iter(self._due)))
+        del self._due[call_sid]
+        self._sent.update(fresh.reached)
+        return fresh.line
+
     def pop(self) -> str | None:
-        """The next message, or None."""
-        if self._due and self._photographer is not None:
-            fresh = self._photographer(call_sid := next(iter(self._due)))
-            del self._due[call_sid]
-            self._sent.update(fresh.reached)
-            return fresh.line
+        """The next delta, or None. Those of a call follow its snapshot, if one is due."""
         if not self._queue:
             return None
         key = next(iter(self._queue))

@@ -146,7 +146,9 @@ class Conversation:
                 await self._obey(command, visitor, browser, console)
 
     async def _show_what_was_asked(self, visitor: Visitor, browser: Browser) -> None:
-        """`?location_id=1`, which may be repeated, narrows the view; without it all shops are shown."""
+        """`?location_id=1`, which may be repeated, narrows the view; `?feed=full` asks for the full feed at once."""
+        if self._socket.query_params.get("feed") == "full":
+            self._feed = "full"
         asked = self._socket.query_params.getlist("location_id")
         try:
             locations = frozenset(int(text) for text in asked) if asked else None

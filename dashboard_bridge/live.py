@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import cast
 
 from agent.events import (
     AnyEvent,
@@ -256,7 +255,7 @@ class LiveCalls:
                 del self._calls[next(iter(self._calls))]
         elif call.location_id != event.location_id:
             return None
-        return call.take(cast(CallEvent, event))
+        return call.take(event)
 
     def get(self, call_sid: str) -> LiveCall | None:
         """A call that is on the line or just ended."""

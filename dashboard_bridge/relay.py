@@ -211,10 +211,14 @@ class Relay:
         delta = self.live.note(event)
         if delta is None:
             return
-        for browser in self._rooms.watching(delta.event.location_id, "full"):
-            browser.put_delta(delta)
         call = self.live.get(delta.event.call_sid)
-        if delta.n == 1 and call is not None and not call.known:
+        joined_late = delta.n == 1 and call is not None and not call.known
+        for browser in self._rooms.watching(delta.event.location_id, "full"):
+            if joined_late:
+                browser.resync(delta.event.call_sid)  # no event told the page how it began
+            else:
+                browser.put_delta(delta)
+        if joined_late:
             self._start(self._fill(delta.event), "relay.fill")
 
     async def _fill(self, event: OfCall) -> None:

@@ -14,7 +14,7 @@ DOWN_FROM = 3
 
 Vendor = Literal["deepgram", "openai", "cartesia", "twilio", "store"]
 VendorState = Literal["ok", "degraded", "down"]
-VENDORS: tuple[Vendor, ...] = get_args(Vendor)
+VENDORS: dict[str, Vendor] = {vendor: vendor for vendor in get_args(Vendor)}
 
 
 class VendorsData(Wire):
@@ -29,14 +29,12 @@ class VendorBoard:
     """Remembers, for each vendor, which calls it failed in and when last."""
 
     def __init__(self) -> None:
-        self._failed: dict[Vendor, dict[str, datetime]] = {vendor: {} for vendor in VENDORS}
+        self._failed: dict[Vendor, dict[str, datetime]] = {vendor: {} for vendor in VENDORS.values()}
 
     def note(self, event: AnyEvent) -> None:
         """Learn from an event; vendors of other names are none of those shown."""
-        if isinstance(event, VendorDegraded):
-            vendor = next((name for name in VENDORS if name == event.vendor), None)
-            if vendor is not None:
-                self.failed(vendor, event.call_sid, event.at)
+        if isinstance(event, VendorDegraded) and event.vendor in VENDORS:
+            self.failed(VENDORS[event.vendor], event.call_sid, event.at)
 
     def failed(self, vendor: Vendor, where: str, at: datetime) -> None:
         """A vendor failed in a call, or in reading something of ours: `where` tells one failure from another."""

@@ -9,21 +9,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 from websockets.asyncio.client import ClientConnection, connect
 
 from agent.access import OperatorDesk
 from agent.bus.local import LocalBus
-from agent.errors import Unavailable
+from agent.errors import ChairsideError, Unavailable
 from agent.events import CallAnswered, CallEnded, EndReason, TurnHeard, TurnSpoken
-from agent.model import CallRecord, Message, Shop, ShopListing, Turn
+from agent.model import AudioFrame, CallRecord, Message, OperatorCommand, Shop, Turn
+from agent.ports import BookingStore
 from agent.settings import Settings
 from dashboard_bridge.browser import MAX_LINES
+from dashboard_bridge.conversation import Limits
+from dashboard_bridge.door import Door
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.relay import Relay
+from dashboard_bridge.visitor import Visitor
 
 TOKEN = "the operators' own token"
 SECRET = b"a secret that signs cookies"
@@ -55,9 +61,8 @@ class Shops:
     def shop(self, location_id: int) -> Shop | None:
         return self.by_location.get(location_id)
 
-    def listings(self) -> list[ShopListing]:
-        names = set(ShopListing.model_fields)
-        return [ShopListing.model_validate(at.model_dump(include=names)) for at in self.by_location.values()]
+    def shops(self) -> list[Shop]:
+        return list(self.by_location.values())
 
 
 class Calls:
@@ -65,6 +70,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.records: list[CallRecord] = []
+        self.turns: list[Turn] = []
         self.broken = False
 
     async def open_call(self, record: CallRecord) -> None:
@@ -78,16 +84,65 @@ class Calls:
 
     async def take_message(self, message: Message) -> None: ...
 
-    async def get_call(self, location_id: int, call_sid: str) -> CallRecord | None: ...
+    async def get_call(self, location_id: int, call_sid: str) -> CallRecord | None:
+        return next((at for at in self.records if (at.location_id, at.call_sid) == (location_id, call_sid)), None)
 
     async def recent_calls(self, location_id: int, limit: int = 20) -> list[CallRecord]:
         if self.broken:
             raise Unavailable("down", "The store is down.")
         return [at for at in self.records if at.location_id == location_id][:limit]
 
-    async def get_turns(self, location_id: int, call_sid: str) -> list[Turn]: ...
+    async def get_turns(self, location_id: int, call_sid: str) -> list[Turn]:
+        return [at for at in self.turns if (at.location_id, at.call_sid) == (location_id, call_sid)]
 
     async def get_messages(self, location_id: int, limit: int = 20) -> list[Message]: ...
+
+
+class Control:
+    """A CallControl whose calls do what they are told; `refusal` makes it refuse as a call would."""
+
+    def __init__(self) -> None:
+        self.commands: list[OperatorCommand] = []
+        self.spoken: list[tuple[str, str, bytes]] = []
+        self.sound: asyncio.Queue[AudioFrame] = asyncio.Queue()
+        self.listening = 0
+        self.refusal: ChairsideError | None = None
+
+    @property
+    def acts(self) -> list[str]:
+        return [at.command for at in self.commands]
+
+    async def send(self, command: OperatorCommand) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.commands.append(command)
+
+    @asynccontextmanager
+    async def listen(self, _: int, __: str) -> AsyncIterator[AsyncIterator[AudioFrame]]:
+        async def frames() -> AsyncIterator[AudioFrame]:
+            while True:
+                yield await self.sound.get()
+
+        self.listening += 1
+        try:
+            yield frames()
+        finally:
+            self.listening -= 1
+
+    async def speak(self, _: int, call_sid: str, operator: str, ulaw: bytes) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.spoken.append((call_sid, operator, ulaw))
+
+
+class House(Door):
+    """A door that also knows people of single shops, by their own tokens."""
+
+    people: dict[str, Visitor]
+
+    def admits(self, visitor: HTTPConnection) -> Visitor | None:
+        token = visitor.headers.get("authorization", "").removeprefix("Bearer ")
+        return self.people[token] if token in self.people else super().admits(visitor)
 
 
 @dataclass
@@ -99,11 +154,18 @@ class Bridge:
     shops: Shops
     calls: Calls
     port: int
+    control: Control
+    people: dict[str, Visitor]
     now: datetime = NINE
     token: str = TOKEN
     bearer: dict[str, str] = field(default_factory=BEARER.copy)
     public_url: str = PUBLIC_URL
     _seq: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def published(self) -> dict[str, int]:
+        """How many events of each call."""
+        return dict(self._seq)
 
     @property
     def http(self) -> str:
@@ -114,6 +176,10 @@ class Bridge:
         self.now += timedelta(milliseconds=10)
         head = {"call_sid": call_sid, "location_id": location_id, "seq": self._seq[call_sid]}
         return {**head, "at": self.now}
+
+    def publish(self, kind: type[Any], call_sid: str = "CA1", at: int = 1, /, **facts: object) -> None:
+        """Any event of a call."""
+        self.bus.publish(kind.model_validate(self._head(call_sid, at) | facts))
 
     def answered(self, call_sid: str = "CA1", at: int = 1) -> None:
         names = {"caller": "+14155550100", "called": "+18084826291", "business_name": "x", "greeting": "Hi"}
@@ -149,10 +215,16 @@ class Page:
 
     socket: ClientConnection
 
-    async def next(self) -> dict[str, object]:
+    async def next(self) -> dict[str, Any]:
         return json.loads(await asyncio.wait_for(self.socket.recv(), 5))
 
-    async def next_of(self, kind: str) -> dict[str, object]:
+    async def frame(self) -> bytes:
+        """The next binary frame, text passed over."""
+        while isinstance(frame := await asyncio.wait_for(self.socket.recv(), 5), str):
+            pass
+        return frame
+
+    async def next_of(self, kind: str) -> dict[str, Any]:
         """The data of the next message of a type, others passed over."""
         while True:
             message = await self.next()
@@ -161,7 +233,7 @@ class Page:
                 assert isinstance(data, dict)
                 return data
 
-    async def take(self, count: int) -> list[dict[str, object]]:
+    async def take(self, count: int) -> list[dict[str, Any]]:
         return [await self.next() for _ in range(count)]
 
     async def send(self, command: object) -> None:
@@ -178,17 +250,11 @@ Opener = Callable[..., Awaitable[Bridge]]
 
 @pytest.fixture
 async def open_bridge() -> AsyncIterator[Opener]:
-    """Opens bridges with the limits a test wants: max_lines, auth_wait_s, send_wait_s, ws_max_size."""
+    """Opens bridges with the limits a test wants; see `_bridge`."""
     async with AsyncExitStack() as stack:
 
-        async def opened(
-            *,
-            max_lines: int = MAX_LINES,
-            auth_wait_s: float = 5.0,
-            send_wait_s: float = 10.0,
-            ws_max_size: int = 16_000_000,
-        ) -> Bridge:
-            return await stack.enter_async_context(_bridge(max_lines, auth_wait_s, send_wait_s, ws_max_size))
+        async def opened(**wanted: Any) -> Bridge:
+            return await stack.enter_async_context(_bridge(**wanted))
 
         yield opened
 
@@ -200,23 +266,26 @@ async def bridge(open_bridge: Opener) -> Bridge:
 
 
 @asynccontextmanager
-async def _bridge(max_lines: int, auth_wait_s: float, send_wait_s: float, ws_max_size: int) -> AsyncIterator[Bridge]:
-    bus, shops, calls = LocalBus(), Shops(shop(1, "Tide & Tress"), shop(2, "Northlight")), Calls()
+async def _bridge(
+    *,
+    max_lines: int = MAX_LINES,
+    auth_wait_s: float = 5.0,
+    send_wait_s: float = 10.0,
+    ws_max_size: int = 16_000_000,
+    bookings: BookingStore | None = None,
+    **settings: Any,
+) -> AsyncIterator[Bridge]:
+    bus, shops, calls, control = LocalBus(), Shops(shop(1, "Tide & Tress"), shop(2, "Northlight")), Calls(), Control()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
-        relay = Relay(bus, shops, calls, clock=lambda: bridge.now, max_lines=max_lines)
-        bridge = Bridge(relay, bus, shops, calls, port)
+        relay = Relay(bus, shops, calls, bookings, clock=lambda: bridge.now, max_lines=max_lines)
+        chosen = Settings(public_url=PUBLIC_URL, port=port, **settings)
+        door = House(OperatorDesk(TOKEN), SECRET, chosen, lambda: bridge.now)
+        door.people = {}
+        bridge = Bridge(relay, bus, shops, calls, port, control, door.people)
+        limits = Limits(auth_wait_s=auth_wait_s, send_wait_s=send_wait_s)
         app = FastAPI()
-        router = operators_router(
-            relay,
-            OperatorDesk(TOKEN),
-            secret=SECRET,
-            settings=Settings(public_url=PUBLIC_URL, port=port),
-            clock=lambda: bridge.now,
-            auth_wait_s=auth_wait_s,
-            send_wait_s=send_wait_s,
-        )
-        app.include_router(router)
+        app.include_router(operators_router(relay, door, settings=chosen, control=control, limits=limits))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws_max_size=ws_max_size))
         async with relay:
             serving = asyncio.create_task(server.serve(sockets=[listening]))
