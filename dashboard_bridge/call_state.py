@@ -49,7 +49,7 @@ class BookingCard(Wire):
     booking_id: str
     state: BookingState
     what: str
-    """Its services, and by whom: "Cut (Leilani), Colour"."""
+    """Its services, and by whom: "Cut with Leilani, Colour"."""
     customer_name: str
     starts: datetime
     ends: datetime
@@ -88,7 +88,7 @@ class CallState(Wire):
 
 def card_of(booking: Booking) -> BookingCard:
     """A booking as pages show it."""
-    parts = (f"{part.service} ({part.staff})" if part.staff else part.service for part in booking.visit.parts)
+    parts = (f"{part.service} with {part.staff}" if part.staff else part.service for part in booking.visit.parts)
     return BookingCard(
         booking_id=booking.booking_id,
         state=booking.state,

@@ -145,6 +145,8 @@ class LiveCall:
             case TurnStarted():
                 self._turn = event.turn
                 self._go("listening")
+                if event.interrupting:
+                    self._flags["interrupted"] = None
             case TurnHeard():
                 self._heard(event)
             case TurnSpoken():
@@ -152,17 +154,18 @@ class LiveCall:
             case ToolUsed():
                 self._tools.append(_tool(event))
                 _trim(self._tools)
+                self._go("thinking")
             case StageTimed():
                 self._timings.append(Timing(turn=event.turn, stage=event.stage, ms=event.ms))
                 _trim(self._timings)
-                if event.stage == "voice_to_voice":  # measured when the first sound is on the wire
+                if event.stage in {"tts", "voice_to_voice"}:  # measured when the first sound is there
                     self._go("speaking")
             case OperatorActed():
                 self._acted(event)
             case CallTransferred():
-                self._go("transferring")
+                self.state = "transferring"
             case CallEnded():
-                self.state = "ended"
+                self._operator, self.state = None, "ended"
             case _:
                 self._mark(event)
 
@@ -181,7 +184,7 @@ class LiveCall:
 
     def _go(self, state: Stage) -> None:
         """Who has taken the call over, and a transfer, are not ended by what is said meanwhile."""
-        if self._operator is None and self.state != "transferring":
+        if self.state not in {"taken_over", "transferring"}:
             self.state = state
 
     def _heard(self, event: TurnHeard) -> None:
@@ -214,6 +217,8 @@ class LiveCall:
                 self._operator, self.state = event.operator, "taken_over"
             case "hand_back":
                 self._operator, self.state = None, "listening"
+            case "transfer":
+                self.state = "transferring"
             case "say":
                 self._insert(Line(turn=self._turn, speaker="operator", text=event.detail, at=event.at))
             case _:

@@ -59,9 +59,11 @@ def _apply(call: Json, event: Json) -> None:
         call |= {"business_name": event["business_name"], "caller": event["caller"], "started_at": event["at"]}
         _go(call, "greeting")
     elif kind == "call.ended":
-        call["state"] = "ended"
+        call |= {"state": "ended", "operator": None}
     elif kind == "turn.started":
         _go(call, "listening")
+        if event["interrupting"]:
+            _flag(call, "interrupted")
     elif kind == "turn.heard":
         _go(call, "thinking" if event["final"] else "listening")
         _heard(call, event)
@@ -73,14 +75,15 @@ def _apply(call: Json, event: Json) -> None:
         _last_of_turn(call, _line(event, "agent") | spoken)
     elif kind == "tool.used":
         call["tools"].append({k: event[k] for k in event if k not in {"type", "at", "seq", "call_sid", "location_id"}})
+        _go(call, "thinking")
     elif kind == "stage.timed":
         call["timings"].append({at: event[at] for at in ("turn", "stage", "ms")})
-        if event["stage"] == "voice_to_voice":
+        if event["stage"] in {"tts", "voice_to_voice"}:
             _go(call, "speaking")
     elif kind == "operator.acted":
         _acted(call, event)
     elif kind == "call.transferred":
-        _go(call, "transferring")
+        call["state"] = "transferring"
     elif kind in {"claim.mismatched", "question.unanswered", "vendor.degraded"}:
         names = {"claim.mismatched": "mismatch", "question.unanswered": "unanswered"}
         _flag(call, names.get(kind) or f"vendor:{event['vendor']}")
@@ -94,7 +97,7 @@ def _acted(call: Json, event: Json) -> None:
 
 
 def _go(call: Json, state: str) -> None:
-    if call["operator"] is None and call["state"] != "transferring":
+    if call["state"] not in {"taken_over", "transferring"}:
         call["state"] = state
 
 

@@ -79,7 +79,7 @@ async def test_a_snapshot_holds_the_calls_on_the_line(bridge: Bridge) -> None:
     assert [(at["speaker"], at["text"]) for at in call["lines"]] == [("agent", "Hi"), ("caller", "A cut, please")]
     assert [(at["tool"], at["outcome"]) for at in call["tools"]] == [("offer", "ok")]
     assert [(at["booking_id"], at["what"], at["customer_name"]) for at in call["bookings"]] == [
-        (B1, "Cut (Leilani)", "Ann")
+        (B1, "Cut with Leilani", "Ann")
     ]
     assert call["timings"] == [{"turn": 1, "stage": "llm", "ms": 300.0}]
     assert call["flags"] == ["unanswered", "vendor:openai"]
@@ -319,7 +319,7 @@ async def test_bookings_are_live(open_bridge: Opener, tmp_path: Path) -> None:
         await store.bookings.put_booking(booking(bridge))
         async with bridge.ops("?location_id=1") as plain, bridge.ops() as full:
             (card,) = (await plain.next_of("metrics"))["activeBookings"]
-            assert (card["booking_id"], card["what"], card["state"]) == (B1, "Cut (Leilani)", "booked")
+            assert (card["booking_id"], card["what"], card["state"]) == (B1, "Cut with Leilani", "booked")
             await full.send({"type": "subscribe", "locations": [1], "feed": "full"})
             assert [at["booking_id"] for at in (await full.next_of("bookings"))["bookings"]] == [B1]
             made = await store.bookings.put_booking(booking(bridge, B2, days=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -316,3 +317,41 @@ async def test_a_gone_browser_leaves_nothing_behind(bridge: Bridge) -> None:
             await ready(page)
     await until(lambda: bridge.relay.watching == 0)
     await until(lambda: not [at for at in asyncio.all_tasks() if at.get_name().startswith("ops.")])
+
+
+@pytest.mark.parametrize("limits", [{"max_ops_sockets": 3}, {"max_ops_sockets_per_address": 3}])
+async def test_a_flood_of_sockets_is_turned_away(open_bridge: Opener, limits: dict[str, int]) -> None:
+    bridge = await open_bridge(**limits)
+    async with bridge.ops() as one, bridge.ops(), bridge.ops(headers={}):
+        async with bridge.ops() as fourth:
+            assert (await fourth.next())["data"]["code"] == "too_many_sockets"
+            assert await fourth.closed() == 1013
+        await one.socket.close()
+        await until(lambda: bridge.relay.watching == 1)
+        async with bridge.ops() as again:
+            assert (await again.next())["type"] == "hello"
+    assert bridge.relay.counters["flooded"] == 1
+
+
+async def test_dead_readers_cost_a_bounded_queue_and_nobody_elses_words(open_bridge: Opener) -> None:
+    bridge = await open_bridge(max_lines=50)
+    async with AsyncExitStack() as stack:
+        living = [await stack.enter_async_context(bridge.ops("?feed=full")) for _ in range(5)]
+        for number in range(5):
+            options = {"sock": await deaf_socket(bridge), "max_queue": 1, "compression": None}
+            deaf = await stack.enter_async_context(bridge.ops("?feed=full" if number % 2 else "", **options))
+            stack.callback(deaf.socket.transport.abort)
+        for page in living:
+            await page.next_of("snapshot")
+        await until(lambda: bridge.relay.watching == 10)
+        bridge.answered()
+        for turn in range(1, 300):
+            bridge.heard("x" * 30_000, final=True, turn=turn)
+            assert bridge.relay.waiting < 10 * (50 + 10)
+            for page in living:
+                while (at := (await page.next_of("event"))["event"])["type"] != "turn.heard":
+                    pass
+                assert at["turn"] == turn
+    counters = bridge.relay.counters
+    assert counters["overflowed"] >= 5
+    assert counters["events_failed"] == 0
