@@ -75,6 +75,7 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     shop_desk = ShopDesk(settings.admin_token.get_secret_value(), operator_token)
     app.include_router(setup_router(services.onboarding, services.approval, shop_desk))
     app.state.services = services
+    app.state.relay = relay
     if not settings.operator_token.get_secret_value():
         logger.info("operator token of this run: {}", operator_token)
 

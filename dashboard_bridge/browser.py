@@ -228,7 +228,8 @@ class Deltas:
         call_sid = delta.event.call_sid
         if self._photographer is None or None in self._due or call_sid in self._due:
             return
-        self._supersede(delta)
+        if delta.heard is not None:
+            self._supersede(delta.heard, delta)
         if len(self._queue) >= self._max_deltas:
             self._counters["overflowed"] += 1
             self.resync(None)
@@ -272,15 +273,10 @@ class Deltas:
             self._sent[key[0]] = delta.n
         return delta.line if from_n == delta.n else delta.line_from(from_n)
 
-    def _supersede(self, delta: Delta) -> None:
+    def _supersede(self, turn: tuple[str, int], delta: Delta) -> None:
         """Take the turn's waiting partial out: this delta restates it."""
-        event = delta.event
-        turn: int | None = getattr(event, "turn", None)
-        if event.type != "turn.heard" or turn is None:
-            return
-        key = (event.call_sid, turn)
-        waiting = self._partials.pop(key, None)
+        waiting = self._partials.pop(turn, None)
         if waiting is not None and self._queue.pop(waiting, None) is not None:
             self._counters["partials_coalesced"] += 1
         if delta.partial:
-            self._partials[key] = (event.call_sid, delta.n)
+            self._partials[turn] = (turn[0], delta.n)

@@ -55,12 +55,17 @@ class Delta:
         """The message for a browser that has everything before it."""
         return self.line_from(self.n)
 
-    @property
+    @cached_property
+    def heard(self) -> tuple[str, int] | None:
+        """The call and turn of the caller's words; such a delta restates the partial before it."""
+        return (self.event.call_sid, self.event.turn) if isinstance(self.event, TurnHeard) else None
+
+    @cached_property
     def partial(self) -> bool:
         """Whether a later one of its turn restates it."""
         return isinstance(self.event, TurnHeard) and not self.event.final
 
-    @property
+    @cached_property
     def last(self) -> bool:
         return isinstance(self.event, CallEnded)
 
@@ -191,7 +196,10 @@ class LiveCall:
         self._turn = event.turn
         self._go("thinking" if event.final else "listening")
         line = Line(turn=event.turn, speaker="caller", text=event.text, final=event.final, at=event.at)
-        for place, old in enumerate(self._lines):
+        for place in range(len(self._lines) - 1, -1, -1):
+            old = self._lines[place]
+            if old.turn < event.turn:
+                break
             if old.turn == event.turn and old.speaker == "caller":
                 self._lines[place] = line
                 return
