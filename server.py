@@ -30,6 +30,7 @@ from dashboard_bridge.ops import operators_router
 from dashboard_bridge.relay import Relay
 
 SHUTDOWN_S = 15
+DEAD_AFTER_MS = 30_000
 MAX_MESSAGE_BYTES = 64 * 1024
 """Twilio's media messages are some 300 bytes; whatever is larger than this is closed with 1009."""
 
@@ -97,6 +98,15 @@ def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Co
     )
 
 
+def bound_socket(config: uvicorn.Config, dead_after_ms: int = DEAD_AFTER_MS) -> socket.socket:
+    """The socket to listen on. A peer that takes no data for so long is cut off by the kernel: closing would wait for
+    what is still to be sent, and a browser that never reads would hold its connection for good."""
+    listening = config.bind_socket()
+    if sys.platform == "linux":
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, dead_after_ms)
+    return listening
+
+
 class DrainingServer(uvicorn.Server):
     """Lets running calls finish before their sockets are closed. Asked a second time, it goes at once."""
 
@@ -130,7 +140,8 @@ def main() -> int:
     except ChairsideError as why:
         print(f"chairside: {why}", file=sys.stderr)
         return 1
-    DrainingServer(settings).run()
+    server = DrainingServer(settings)
+    server.run(sockets=[bound_socket(server.config)])
     return 0
 
 

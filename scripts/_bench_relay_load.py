@@ -15,7 +15,6 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import uvloop
 
@@ -27,7 +26,7 @@ MARK = b"@ns"
 class Load:
     """Which browsers: `dead` of them read nothing. Browser `i` watches room `i % rooms`."""
 
-    url: str
+    port: int
     token: str
     browsers: int
     rooms: int
@@ -70,19 +69,18 @@ class Reader(asyncio.Protocol):
 
 def request(load: Load, number: int) -> bytes:
     """The head of a browser's socket."""
-    url = urlsplit(load.url)
     room = load.first_location + number % load.rooms
     query = f"location_id={room}" + ("&feed=full" if load.feed == "full" else "")
     return (
-        f"GET /ops?{query} HTTP/1.1\r\nHost: {url.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"GET /ops?{query} HTTP/1.1\r\nHost: 127.0.0.1:{load.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {base64.b64encode(secrets.token_bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
         f"Authorization: Bearer {load.token}\r\n\r\n"
     ).encode()
 
 
 async def connect(load: Load, number: int, ages: list[int]) -> Reader:
-    url = urlsplit(load.url)
-    transport, reader = await asyncio.get_running_loop().create_connection(lambda: Reader(ages), url.hostname, url.port)
+    loop = asyncio.get_running_loop()
+    transport, reader = await loop.create_connection(lambda: Reader(ages), "127.0.0.1", load.port)
     transport.write(request(load, number))
     await reader.ready
     return reader
@@ -90,10 +88,9 @@ async def connect(load: Load, number: int, ages: list[int]) -> Reader:
 
 def connect_dead(load: Load, number: int) -> socket.socket:
     """A browser that asks and never reads: its small buffer fills, then the server's."""
-    url = urlsplit(load.url)
     dead = socket.socket()
     dead.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    dead.connect((url.hostname, url.port))
+    dead.connect(("127.0.0.1", load.port))
     dead.sendall(request(load, number))
     return dead
 

@@ -12,7 +12,7 @@ from agent.model import AudioFrame
 from dashboard_bridge.visitor import Visitor
 
 if TYPE_CHECKING:
-    from .conftest import Bridge, Page
+    from bridge_rig import Bridge, Page
 
 
 async def act(page: Page, name: str, call_sid: str = "CA1", **facts: object) -> dict[str, Any]:

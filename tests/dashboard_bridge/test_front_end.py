@@ -13,7 +13,7 @@ from agent.access import COOKIE_NAME
 from dashboard_bridge.visitor import Visitor
 
 if TYPE_CHECKING:
-    from .conftest import Bridge
+    from bridge_rig import Bridge
 
 FIELDS_OF_METRICS = {
     "location_id",

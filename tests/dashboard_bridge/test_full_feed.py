@@ -32,7 +32,7 @@ from dashboard_bridge.wire import OPS_MESSAGE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .conftest import Bridge, Opener, Page
+    from bridge_rig import Bridge, Opener, Page
 
 B1, B2, B3 = (f"00000000-0000-4000-8000-00000000000{at}" for at in range(1, 4))
 FULL = {"type": "subscribe", "locations": None, "feed": "full"}

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from patience import until
 
 from agent.events import BookingChanged, CallRefused, ShopChanged
 from agent.model import Booking, BusyStretch, CallRecord, Visit, VisitPart
+from agent.settings import Settings
+from dashboard_bridge.conversation import Limits
+from dashboard_bridge.ops import operators_router
 from dashboard_bridge.wire import OPS_MESSAGE, PROTOCOL_VERSION
+from server import bound_socket
 
 if TYPE_CHECKING:
-    from .conftest import Bridge, Opener, Page
+    from bridge_rig import Bridge, Opener, Page
 
 
 def a_booking(at: datetime) -> Booking:
@@ -355,3 +362,27 @@ async def test_dead_readers_cost_a_bounded_queue_and_nobody_elses_words(open_bri
     counters = bridge.relay.counters
     assert counters["overflowed"] >= 5
     assert counters["events_failed"] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the option is Linux's")
+async def test_a_dead_reader_does_not_keep_its_connection(bridge: Bridge) -> None:
+    """After the relay has let go, the server still waits to send the rest: the kernel has to cut it off."""
+    app = FastAPI()
+    limits = Limits(send_wait_s=0.2)
+    app.include_router(operators_router(bridge.relay, bridge.door, settings=Settings(), limits=limits))
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    with bound_socket(config, dead_after_ms=500) as listening:
+        bridge.port = listening.getsockname()[1]
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        await until(lambda: server.started)
+        options = {"sock": await deaf_socket(bridge), "max_queue": 1, "compression": None}
+        async with bridge.ops(**options) as deaf:
+            await ready(deaf)
+            for turn in range(1, 400):
+                bridge.heard("x" * 50_000, final=True, turn=turn)
+            await until(lambda: bridge.relay.watching == 0)
+            await until(lambda: not server.server_state.connections, 10)
+            deaf.socket.transport.abort()
+        server.should_exit = True
+        await serving
