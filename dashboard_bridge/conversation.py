@@ -186,7 +186,7 @@ class Conversation:
 
     async def _show(self, visitor: Visitor, browser: Browser, asked: frozenset[int] | None) -> None:
         """A shop they may not see is as unknown to them as one that is not there."""
-        known = {shop.location_id for shop in self._relay.shops.shops() if visitor.sees(shop.location_id)}
+        known = {shop.location_id for shop in self._relay.shops.listings() if visitor.sees(shop.location_id)}
         unknown = (asked or frozenset()) - known
         if unknown:
             self._complain(browser, "unknown_location", f"no such shop: {sorted(unknown)[:20]}")

@@ -11,7 +11,6 @@ from agent.settings import Settings
 from dashboard_bridge.conversation import Conversation, Limits
 from dashboard_bridge.gate import Gate
 from dashboard_bridge.relay import Relay
-from dashboard_bridge.shops import listing
 from dashboard_bridge.visitor import Doorkeeper
 from dashboard_bridge.wire import LoginRequest, ShopsReply
 
@@ -51,7 +50,7 @@ def operators_router(
                 raise AccessError("token_missing", "Send the operator token or log in.")
         except AccessError as refused:
             return _refusal(relay, refused)
-        return ShopsReply(shops=[listing(at) for at in relay.shops.shops() if visitor.sees(at.location_id)])
+        return ShopsReply(shops=[at for at in relay.shops.listings() if visitor.sees(at.location_id)])
 
     return router
 

@@ -32,7 +32,7 @@ from dashboard_bridge.counters import new_counters
 from dashboard_bridge.live import LiveCalls
 from dashboard_bridge.past import BOOKINGS_KEPT_S, Past
 from dashboard_bridge.rooms import Feed, Rooms
-from dashboard_bridge.shops import ShopReader, listing
+from dashboard_bridge.shops import ShopReader
 from dashboard_bridge.vendors import VendorBoard, VendorsData
 from dashboard_bridge.wire import (
     Bookings,
@@ -48,6 +48,8 @@ from dashboard_bridge.wire import (
 BUS_LIMIT = 2_000
 """Events the relay may lag behind the bus. It only shapes and queues: only a stuck loop gets this far."""
 TICK_S = 1.0
+MAX_TIMED = 200
+"""Shops whose book is read every minute for those who watch all shops; more would be a load of its own."""
 
 
 class Relay:
@@ -130,7 +132,7 @@ class Relay:
 
         The full feed begins with the calls on the line at once; what has to be read from a store follows.
         """
-        known = [shop.location_id for shop in self.shops.shops()]
+        known = [shop.location_id for shop in self.shops.listings()]
         shown = [at for at in known if locations is None or at in locations]
         if feed == "full":
             self._show_live(browser, locations)
@@ -146,7 +148,7 @@ class Relay:
     def snapshot(self, locations: frozenset[int] | None, call_sid: str | None = None) -> Fresh:
         """The calls of these shops as they are now, or one of them."""
         calls = [at for at in self.live.seen_from(locations) if call_sid is None or at.call_sid == call_sid]
-        shops = [listing(at) for at in self.shops.shops() if locations is None or at.location_id in locations]
+        shops = [at for at in self.shops.listings() if locations is None or at.location_id in locations]
         frame = SnapshotData(at=self._clock(), call_sid=call_sid, calls=(), shops=tuple(shops)).model_dump_json()
         # The calls' JSON is made once for all browsers, and put where the frame has none.
         head, empty, tail = frame.partition('"calls":[]')
@@ -273,8 +275,14 @@ class Relay:
             self._tell_vendors()
             if asyncio.get_running_loop().time() - looked > BOOKINGS_KEPT_S:
                 looked = asyncio.get_running_loop().time()
-                for shop in self.shops.shops():
-                    self._mark_stale(shop.location_id, bookings=True)
+                for location_id in self._looked_at():
+                    self._mark_stale(location_id, bookings=True)
+
+    def _looked_at(self) -> set[int]:
+        """The shops whose book is read again every minute: those watched by name, and all where they are few."""
+        listings = self.shops.listings()
+        few = {shop.location_id for shop in listings} if len(listings) <= MAX_TIMED else set[int]()
+        return self._rooms.named() | few
 
     def _tell_vendors(self) -> None:
         states = self.vendors.states(self._clock())
@@ -294,7 +302,7 @@ class Relay:
             return None
         recent = self._board.recent(location_id, calls, self._clock())
         told = self._metrics_told.get(location_id)
-        if told is not None and told[0] is shop:
+        if told is not None and told[0] == shop:
             data = told[1].data
             if data.recentCalls == recent and data.activeBookings == cards:
                 return told[1:]

@@ -42,6 +42,10 @@ class Rooms:
     def watched(self, location_id: int) -> bool:
         return bool(self.watching(location_id, "plain") or self.watching(location_id, "full"))
 
+    def named(self) -> set[int]:
+        """The shops that somebody watches by name."""
+        return {location_id for _, location_id in self._rooms if location_id is not None}
+
     def with_feed(self, feed: Feed) -> list[Browser]:
         """Everybody with this feed, whatever they watch."""
         return [browser for browser, (has, _) in self._places.items() if has == feed]

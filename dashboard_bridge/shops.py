@@ -15,16 +15,6 @@ class ShopReader(Protocol):
         """The approved shop, or None."""
         ...
 
-    def shops(self) -> Sequence[Shop]:
+    def listings(self) -> Sequence[ShopListing]:
         """All approved shops, by location_id."""
         ...
-
-
-def listing(shop: Shop) -> ShopListing:
-    """A shop as a selector needs it."""
-    return ShopListing(
-        location_id=shop.location_id,
-        business_name=shop.business_name,
-        phone_number=shop.phone_number,
-        timezone=shop.timezone,
-    )

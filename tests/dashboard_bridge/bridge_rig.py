@@ -20,7 +20,7 @@ from agent.access import OperatorDesk
 from agent.bus.local import LocalBus
 from agent.errors import ChairsideError, Unavailable
 from agent.events import CallAnswered, CallEnded, EndReason, TurnHeard, TurnSpoken
-from agent.model import AudioFrame, CallRecord, Message, OperatorCommand, Shop, Turn
+from agent.model import AudioFrame, CallRecord, Message, OperatorCommand, Shop, ShopListing, Turn
 from agent.ports import BookingStore
 from agent.settings import Settings
 from dashboard_bridge.browser import MAX_LINES
@@ -60,8 +60,9 @@ class Shops:
     def shop(self, location_id: int) -> Shop | None:
         return self.by_location.get(location_id)
 
-    def shops(self) -> list[Shop]:
-        return list(self.by_location.values())
+    def listings(self) -> list[ShopListing]:
+        names = set(ShopListing.model_fields)
+        return [ShopListing.model_validate(at.model_dump(include=names)) for at in self.by_location.values()]
 
 
 class Calls:

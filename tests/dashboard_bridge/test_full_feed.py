@@ -234,7 +234,7 @@ async def test_whatever_happens_a_page_ends_up_knowing_what_the_server_knows(ope
 
 
 async def test_two_operators_of_two_shops_never_see_each_others(bridge: Bridge) -> None:
-    bridge.people |= {"one": Visitor("Ann", {1: "operator"}), "two": Visitor("Bo", {2: "operator"})}
+    bridge.people.update(one=Visitor("Ann", {1: "operator"}), two=Visitor("Bo", {2: "operator"}))
     bridge.answered("CA0")
     seen: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
     async with (
