@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from loguru import logger
 
@@ -68,8 +67,9 @@ class Console:
             self._counters["audio_refused"] += 1
             return
         try:
-            await self._control.speak(self._taken.location_id, self._taken.call_sid, self._visitor.name, ulaw)
-        except ChairsideError:
+            async with asyncio.timeout(ACT_WAIT_S):
+                await self._control.speak(self._taken.location_id, self._taken.call_sid, self._visitor.name, ulaw)
+        except (ChairsideError, TimeoutError):
             self._counters["audio_refused"] += 1
             self._taken = None
 
@@ -124,8 +124,7 @@ class Console:
     async def _stop_listening(self) -> None:
         if self._listening is not None:
             self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
+            await asyncio.gather(self._listening, return_exceptions=True)
         self._heard = self._listening = None
 
     async def _stream(self, call: LiveCall, control: CallControl, began: asyncio.Future[None]) -> None:
@@ -144,6 +143,11 @@ class Console:
             else:
                 told = problem(why.code, why.message)
                 self._browser.put(0, told, told.model_dump_json())
+        except Exception:
+            # A mistake of ours must not leave the page waiting, nor a call taken.
+            logger.exception("listening to call {} failed", call.call_sid)
+            if not began.done():
+                began.set_exception(Unavailable("listening_failed", "The call's sound cannot be had."))
         finally:
             began.cancel()
 

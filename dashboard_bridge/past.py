@@ -12,7 +12,7 @@ from agent.model import CallRecord, Shop
 from agent.ports import BookingStore, CallStore, Clock
 from dashboard_bridge.board import MAX_RECENT
 from dashboard_bridge.call_state import BookingCard, card_of
-from dashboard_bridge.shelf import Shelf
+from dashboard_bridge.shelf import Shelf, keep
 from dashboard_bridge.shops import ShopReader
 from dashboard_bridge.vendors import VendorBoard
 
@@ -65,10 +65,10 @@ class Past:
 
     async def _read_calls(self, location_id: int) -> list[CallRecord]:
         try:
-            self._last_calls[location_id] = await self._call_store.recent_calls(location_id, MAX_RECENT)
+            return keep(self._last_calls, location_id, await self._call_store.recent_calls(location_id, MAX_RECENT))
         except StoreError as why:
             self._failed(f"recent calls of location {location_id}", why)
-        return self._last_calls.get(location_id, [])
+            return self._last_calls.get(location_id, [])
 
     async def _read_bookings(self, location_id: int) -> tuple[BookingCard, ...]:
         shop = self._shops.shop(location_id)
@@ -82,7 +82,7 @@ class Past:
             self._failed(f"bookings of location {location_id}", why)
         else:
             booked = (booking for booking in found if booking.state == "booked")
-            self._last_bookings[location_id] = tuple(map(card_of, booked))[:MAX_BOOKINGS]
+            keep(self._last_bookings, location_id, tuple(map(card_of, booked))[:MAX_BOOKINGS])
         return self.bookings_known(location_id)
 
     def _failed(self, what: str, why: StoreError) -> None:

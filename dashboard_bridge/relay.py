@@ -32,6 +32,7 @@ from dashboard_bridge.counters import new_counters
 from dashboard_bridge.live import LiveCalls
 from dashboard_bridge.past import BOOKINGS_KEPT_S, Past
 from dashboard_bridge.rooms import Feed, Rooms
+from dashboard_bridge.shelf import keep
 from dashboard_bridge.shops import ShopReader
 from dashboard_bridge.vendors import VendorBoard, VendorsData
 from dashboard_bridge.wire import (
@@ -316,5 +317,4 @@ class Relay:
                 professionals=shop.professionals,
             )
         )
-        self._metrics_told[location_id] = (shop, metrics, metrics.model_dump_json())
-        return self._metrics_told[location_id][1:]
+        return keep(self._metrics_told, location_id, (shop, metrics, metrics.model_dump_json()))[1:]

@@ -7,9 +7,21 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+V = TypeVar("V")
 
+MAX_KEPT = 500
+"""Shops of which something is kept. Whoever watches thousands at once reads them again."""
 AT_ONCE = 8
 """Reads under way: a thousand browsers that come back together must not stand in the calls' way."""
+
+
+def keep(kept: dict[int, V], location_id: int, value: V) -> V:
+    """Put what is known of a shop in; the one looked at longest ago gives way when there are too many."""
+    kept.pop(location_id, None)
+    kept[location_id] = value
+    if len(kept) > MAX_KEPT:
+        del kept[next(iter(kept))]
+    return value
 
 
 class Shelf(Generic[T]):
@@ -27,7 +39,7 @@ class Shelf(Generic[T]):
         begun, task = self._reads.get(location_id, (0.0, None))
         if task is None or anew or (task.done() and now - begun > self._keep_s):
             task = asyncio.create_task(self._bounded(location_id), name="shelf.read")
-            self._reads[location_id] = (now, task)
+            keep(self._reads, location_id, (now, task))
         # One asker who goes must not take the reading from the others.
         return await asyncio.shield(task)
 

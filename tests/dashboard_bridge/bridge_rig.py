@@ -99,7 +99,7 @@ class Calls:
 
 
 class Control:
-    """A CallControl whose calls do what they are told; `refusal` makes it refuse as a call would."""
+    """A CallControl whose calls do as they are told; `refusal` makes it refuse as a call would, `silence` to be heard."""
 
     def __init__(self) -> None:
         self.commands: list[OperatorCommand] = []
@@ -107,6 +107,7 @@ class Control:
         self.sound: asyncio.Queue[AudioFrame] = asyncio.Queue()
         self.listening = 0
         self.refusal: ChairsideError | None = None
+        self.silence: Exception | None = None
 
     @property
     def acts(self) -> list[str]:
@@ -123,6 +124,8 @@ class Control:
             while True:
                 yield await self.sound.get()
 
+        if self.silence is not None:
+            raise self.silence
         self.listening += 1
         try:
             yield frames()

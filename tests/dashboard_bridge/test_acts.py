@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from patience import until
 
-from agent.errors import Conflict
+from agent.errors import Conflict, NotFound
 from agent.model import AudioFrame
 from dashboard_bridge.visitor import Visitor
 
@@ -115,6 +115,19 @@ async def test_listening_to_another_call_ends_the_first(bridge: Bridge) -> None:
         assert await page.next_of("audio") == {"call_sid": "CA2", "on": True}
         assert bridge.control.listening == 1
     await until(lambda: bridge.control.listening == 0)
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [(NotFound("call_not_live", "It has just ended."), "call_not_live"), (OSError("a bug"), "listening_failed")],
+)
+async def test_listening_that_fails_leaves_the_page_at_work(bridge: Bridge, why: Exception, code: str) -> None:
+    bridge.answered()
+    bridge.control.silence = why
+    async with bridge.ops() as page:
+        assert (await act(page, "listen"))["data"]["code"] == code
+        bridge.control.silence = None
+        assert (await act(page, "listen"))["type"] == "acted"
 
 
 async def test_the_operator_is_heard_only_while_the_call_is_theirs(bridge: Bridge) -> None:
