@@ -99,7 +99,7 @@ class Calls:
 
 
 class Control:
-    """A CallControl whose calls do as they are told; `refusal` makes it refuse as a call would, `silence` to be heard."""
+    """A CallControl whose calls do as they are told; `refusal` makes it refuse an act, `silence` to be heard."""
 
     def __init__(self) -> None:
         self.commands: list[OperatorCommand] = []
