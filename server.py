@@ -25,10 +25,12 @@ from agent.telephony.sms import ReplyDesk, sms_router
 from agent.telephony.twilio import Signatures
 from agent.telephony.webhook import voice_router
 from agent.wiring import check_store, open_services, utc_now
+from dashboard_bridge.door import Door
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.relay import Relay
 
 SHUTDOWN_S = 15
+DEAD_AFTER_MS = 30_000
 MAX_MESSAGE_BYTES = 64 * 1024
 """Twilio's media messages are some 300 bytes; whatever is larger than this is closed with 1009."""
 
@@ -52,6 +54,7 @@ def _relay(services: Services) -> Relay:
         services.bus,
         services.knowledge,
         services.calls,
+        services.bookings,
         clock=services.clock,
         longest_call_s=services.settings.max_call_s,
     )
@@ -68,11 +71,12 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     app.include_router(sms_router(replies, signatures))
     app.include_router(health_router(services.switchboard, services.knowledge.counters))
     app.include_router(
-        operators_router(relay, OperatorDesk(operator_token), secret=secret, settings=settings, clock=services.clock)
+        operators_router(relay, Door(OperatorDesk(operator_token), secret, settings, services.clock), settings=settings)
     )
     shop_desk = ShopDesk(settings.admin_token.get_secret_value(), operator_token)
     app.include_router(setup_router(services.onboarding, services.approval, shop_desk))
     app.state.services = services
+    app.state.relay = relay
     if not settings.operator_token.get_secret_value():
         logger.info("operator token of this run: {}", operator_token)
 
@@ -92,6 +96,15 @@ def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Co
         # A browser that reads nothing must not keep the process from going.
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
+
+
+def bound_socket(config: uvicorn.Config, dead_after_ms: int = DEAD_AFTER_MS) -> socket.socket:
+    """The socket to listen on. A peer that takes no data for so long is cut off by the kernel: closing would wait for
+    what is still to be sent, and a browser that never reads would hold its connection for good."""
+    listening = config.bind_socket()
+    if sys.platform == "linux":
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, dead_after_ms)
+    return listening
 
 
 class DrainingServer(uvicorn.Server):
@@ -127,7 +140,8 @@ def main() -> int:
     except ChairsideError as why:
         print(f"chairside: {why}", file=sys.stderr)
         return 1
-    DrainingServer(settings).run()
+    server = DrainingServer(settings)
+    server.run(sockets=[bound_socket(server.config)])
     return 0
 
 

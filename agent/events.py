@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from agent.model import Booking, LocationId, Message, Visit
+from agent.model import Act, Booking, LocationId, Message, Visit
 
 
 class Event(BaseModel):
@@ -145,6 +145,15 @@ class ClaimMismatched(OfCall):
     did: str
 
 
+class OperatorActed(OfCall):
+    """An operator did something to the call. `detail` is the text of a whisper or of words to say, or the number."""
+
+    type: Literal["operator.acted"] = "operator.acted"
+    operator: str
+    act: Act
+    detail: str = ""
+
+
 Outcome = Literal["booked", "moved", "cancelled", "question", "message", "transferred", "abandoned"]
 
 
@@ -242,6 +251,7 @@ _OneOfCall = (
     | CallTransferred
     | ClaimMismatched
     | CallSummarised
+    | OperatorActed
     | DigitPressed
     | StageTimed
     | VendorDegraded

@@ -529,6 +529,34 @@ class Caller(Model):
     """Of the shop as it was when the phone rang: the call reads this one or a newer one."""
 
 
+Act = Literal["listen", "unlisten", "whisper", "say", "take_over", "hand_back", "transfer", "hang_up"]
+
+
+class OperatorCommand(Model):
+    """What an operator asks of a live call. `listen` and `unlisten` change nothing in it; they are for the audit."""
+
+    command: Act
+    location_id: LocationId
+    call_sid: str
+    operator: Name
+    text: str = ""
+    """Of a whisper (to the receptionist) or of words to say (to the caller)."""
+    to: PhoneNumber | None = None
+    """Of a transfer; None means the shop's own `transfer_to`."""
+
+
+AudioSide = Literal["caller", "agent", "operator"]
+
+
+class AudioFrame(Model):
+    """A stretch of a call's sound, one side of it. `at_ms` counts from the start of the call."""
+
+    call_sid: str
+    side: AudioSide
+    at_ms: Annotated[int, Field(ge=0, lt=2**32)]
+    ulaw: bytes
+
+
 def local(moment: datetime, shop: Shop) -> datetime:
     """A moment in the shop's own time."""
     return moment.astimezone(shop.zone)

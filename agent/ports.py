@@ -14,9 +14,11 @@ from typing import Literal, Protocol
 from agent.errors import Unreadable
 from agent.events import AnyEvent, EndReason
 from agent.model import (
+    AudioFrame,
     Booking,
     CallRecord,
     Message,
+    OperatorCommand,
     Proposal,
     SalonInfo,
     ScrapedProfessional,
@@ -342,6 +344,31 @@ class EventBus(Protocol):
         oldest `stage.timed`, then the oldest event gives way when the reader falls behind. Leaving the context ends
         the iteration; what was published before is still delivered to a reader without limit.
         """
+        ...
+
+
+class CallControl(Protocol):
+    """What operators may do to a live call, whichever process holds it. Whoever calls has checked their rights.
+
+    All raise NotFound `call_not_live` for a call that is not on the line at that location, and Unavailable when the
+    process that holds it cannot be reached.
+    """
+
+    async def send(self, command: OperatorCommand) -> None:
+        """Carry out a command and publish `OperatorActed`; returns when it is done.
+
+        Raises Conflict `already_taken_over` (by somebody else), `not_yours` (hand_back of what another has taken
+        over), TelephonyError when the phone company refuses.
+        """
+        ...
+
+    def listen(self, location_id: int, call_sid: str) -> AbstractAsyncContextManager[AsyncIterator[AudioFrame]]:
+        """Both sides' sound from entering on, until the call ends. Sound nobody takes in time is dropped."""
+        ...
+
+    async def speak(self, location_id: int, call_sid: str, operator: str, ulaw: bytes) -> None:
+        """Play sound to the caller, after what was given before. Raises Conflict `not_yours` unless `operator` has
+        taken the call over."""
         ...
 
 

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0
 
+    # Dashboards
+    max_ops_sockets: Annotated[int, Field(gt=0)] = 2000
+    max_ops_sockets_per_address: Annotated[int, Field(gt=0)] = 200
+
     # Reading a shop's website
     scrape_max_pages: Annotated[int, Field(gt=0, le=500)] = 30
     scrape_max_page_bytes: Annotated[int, Field(gt=0)] = 3_000_000

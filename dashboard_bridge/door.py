@@ -12,6 +12,10 @@ from agent.access import COOKIE_LIFE, COOKIE_NAME, OperatorDesk
 from agent.errors import AccessError
 from agent.ports import Clock
 from agent.settings import Settings
+from dashboard_bridge.visitor import Visitor
+
+OPERATOR = Visitor("operator", "operator")
+"""Whoever has the operator token, or a cookie given for it: it opens every shop."""
 
 
 class Door:
@@ -25,25 +29,25 @@ class Door:
         here = (f"http://127.0.0.1:{settings.port}", f"http://localhost:{settings.port}")
         self._origins = {_origin(url) for url in (settings.public_url, *here)}
 
-    def admits(self, visitor: HTTPConnection) -> bool:
-        """True when the head of a request or socket carries good papers, False when it carries none.
+    def admits(self, visitor: HTTPConnection) -> Visitor | None:
+        """Who comes, when the head of a request or socket carries good papers; None when it carries none.
 
         Raises AccessError token_refused for a wrong bearer token, origin_refused for a good cookie that
         another site's page sends: cookies travel by themselves, so they count only from our own pages.
         """
         scheme, _, token = visitor.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            self.check_token(token.strip())
-            return True
+            return self.check_token(token.strip())
         if not self._desk.cookie_is_good(visitor.cookies.get(COOKIE_NAME), self._secret, self._clock()):
-            return False
+            return None
         self._check_origin(visitor)
-        return True
+        return OPERATOR
 
-    def check_token(self, token: str) -> None:
-        """Raises AccessError token_refused for any but the operator token."""
+    def check_token(self, token: str) -> Visitor:
+        """Whose token it is. Raises AccessError token_refused for any but the operator token."""
         if not self._desk.token_is_good(token):
             raise AccessError("token_refused", "This is not the operator token.")
+        return OPERATOR
 
     def hand_out_cookie(self, visitor: HTTPConnection, response: Response) -> None:
         """Put a fresh cookie on a response."""

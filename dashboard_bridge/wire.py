@@ -9,18 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from agent.events import AnyEvent, CallAnswered, CallEnded, EndReason, TurnHeard, TurnSpoken
-from agent.model import LocationId, Professional, Service, ShopListing
+from agent.events import AnyEvent, CallAnswered, CallEnded, CallEvent, EndReason, TurnHeard, TurnSpoken
+from agent.model import Act, LocationId, Professional, Service, ShopListing
+from dashboard_bridge.call_state import BookingCard, CallState, Wire
+from dashboard_bridge.vendors import VendorsData
 
 PROTOCOL_VERSION = 1
-
-
-class Wire(BaseModel):
-    """Frozen; defaults are always present in what is sent, so a page never meets a missing field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class HelloData(Wire):
@@ -50,8 +46,8 @@ class MetricsData(Wire):
     business_name: str
     recentCalls: tuple[RecentCall, ...] = ()
     """Newest first."""
-    activeBookings: tuple[dict[str, object], ...] = ()
-    """Empty until the receptionist can book."""
+    activeBookings: tuple[BookingCard, ...] = ()
+    """What is booked for today and later, by start."""
     services: tuple[Service, ...] = ()
     professionals: tuple[Professional, ...] = ()
 
@@ -108,14 +104,99 @@ class ProblemData(Wire):
     message: str
 
 
+class ActProblemData(ProblemData):
+    id: str
+    """Of the act that was refused."""
+
+
 class Problem(Wire):
     """What was refused, and why. `code` is stable; `message` is for people."""
 
     type: Literal["error"] = "error"
-    data: ProblemData
+    data: ActProblemData | ProblemData
 
 
-OpsMessage = Annotated[Hello | Metrics | Transcript | Call | Problem, Field(discriminator="type")]
+class SnapshotData(Wire):
+    at: datetime
+    call_sid: str | None = None
+    """None: `calls` are all there are, in place of what was known. Else they are this call alone, or nothing when
+    it is not on the line any more."""
+    calls: tuple[CallState, ...]
+    shops: tuple[ShopListing, ...]
+
+
+class Snapshot(Wire):
+    """The calls on the line as they are now; deltas go on from there."""
+
+    type: Literal["snapshot"] = "snapshot"
+    data: SnapshotData
+
+
+class EventData(Wire):
+    location_id: int
+    call_sid: str
+    n: int
+    """Counts the events of a call from 1."""
+    from_n: int
+    """The first number this one stands for: those before `n` were half-said words that it, or a later one, restates."""
+    event: CallEvent
+
+
+class Event(Wire):
+    """What happened in a call. Apply it when `from_n` is one more than the last `n`; else ask for a `resync`."""
+
+    type: Literal["event"] = "event"
+    data: EventData
+
+
+class Vendors(Wire):
+    """How the vendors are doing, whenever that changes."""
+
+    type: Literal["vendors"] = "vendors"
+    data: VendorsData
+
+
+class BookingsData(Wire):
+    location_id: int
+    bookings: tuple[BookingCard, ...]
+    """What is booked for today and later, by start."""
+
+
+class Bookings(Wire):
+    """A shop's appointments, whenever they change; each replaces the one before."""
+
+    type: Literal["bookings"] = "bookings"
+    data: BookingsData
+
+
+class ActedData(Wire):
+    id: str
+    ok: Literal[True] = True
+
+
+class Acted(Wire):
+    """An act was carried out."""
+
+    type: Literal["acted"] = "acted"
+    data: ActedData
+
+
+class AudioData(Wire):
+    call_sid: str
+    on: bool
+
+
+class Audio(Wire):
+    """From here on binary frames are the sound of this call, or no longer."""
+
+    type: Literal["audio"] = "audio"
+    data: AudioData
+
+
+OpsMessage = Annotated[
+    Hello | Metrics | Transcript | Call | Problem | Snapshot | Event | Vendors | Bookings | Acted | Audio,
+    Field(discriminator="type"),
+]
 OPS_MESSAGE: TypeAdapter[OpsMessage] = TypeAdapter(OpsMessage)
 
 
@@ -127,13 +208,42 @@ class Auth(Wire):
 
 
 class Subscribe(Wire):
-    """From now on only these shops; `null` means all. Their metrics follow."""
+    """From now on only these shops; `null` means all. Their metrics follow.
+
+    `full` begins with a `snapshot` and goes on with `event` in place of `transcript` and `call`, and with `vendors` and
+    `bookings`.
+    """
 
     type: Literal["subscribe"]
     locations: Annotated[tuple[LocationId, ...], Field(min_length=1, max_length=10_000)] | None
+    feed: Literal["full"] | None = None
 
 
-OpsCommand = Annotated[Auth | Subscribe, Field(discriminator="type")]
+CallSid = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Resync(Wire):
+    """A snapshot of one call, or of all: numbers are missing, or the page wants to be sure."""
+
+    type: Literal["resync"]
+    call_sid: CallSid | None = None
+
+
+class ActCommand(Wire):
+    """Do something to a live call. `acted` or `error` with the same `id` follows."""
+
+    type: Literal["act"]
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    """The page's own name for this act."""
+    act: Act
+    call_sid: CallSid
+    text: str | None = None
+    """What to whisper to the receptionist, or to say to the caller."""
+    to: str | None = None
+    """Where to transfer, in E.164; without it, to the shop's own number for that."""
+
+
+OpsCommand = Annotated[Auth | Subscribe | Resync | ActCommand, Field(discriminator="type")]
 OPS_COMMAND: TypeAdapter[OpsCommand] = TypeAdapter(OpsCommand)
 
 
@@ -149,8 +259,10 @@ class ShopsReply(Wire):
     shops: list[ShopListing]
 
 
-def problem(code: str, message: str) -> Problem:
-    return Problem(data=ProblemData(code=code, message=message))
+def problem(code: str, message: str, act_id: str | None = None) -> Problem:
+    if act_id is None:
+        return Problem(data=ProblemData(code=code, message=message))
+    return Problem(data=ActProblemData(code=code, message=message, id=act_id))
 
 
 def shape(event: AnyEvent) -> Transcript | Call | None:

@@ -388,5 +388,6 @@ class Line:
             error=self._error,
             said=tuple(self._network.said),
             dialled=tuple(self._network.dialled),
+            started_at=start,
             recordings=tuple(self._network.recordings),
         )

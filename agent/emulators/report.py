@@ -64,6 +64,8 @@ class CallReport:
     said: tuple[str, ...] = ()
     """What Twilio's own voice said to the caller."""
     dialled: tuple[Dialled, ...] = ()
+    started_at: float | None = None
+    """When `start` was sent, by the event loop's clock; None for a call that was not answered."""
     recordings: tuple[str, ...] = ()
     """The sids of what the caller left after a beep."""
 

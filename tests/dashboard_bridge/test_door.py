@@ -12,7 +12,7 @@ import pytest
 from agent.access import COOKIE_LIFE, COOKIE_NAME
 
 if TYPE_CHECKING:
-    from .conftest import Bridge, Opener
+    from bridge_rig import Bridge, Opener
 
 
 async def log_in(bridge: Bridge) -> str:

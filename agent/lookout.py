@@ -1,0 +1,34 @@
+"""What a process needs that only shows calls: the store and the shops, over the bus it is given. No telephony."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from agent.knowledge.cache import KnowledgeCache
+from agent.ports import BookingStore, CallStore, EventBus
+from agent.settings import Settings
+from agent.stores.choice import open_store
+
+LOOK_S = 15.0
+"""How soon a shop is noticed that was stored by a process whose bus is not ours."""
+
+
+@dataclass(frozen=True)
+class Lookout:
+    """The shops in memory, and the stores."""
+
+    knowledge: KnowledgeCache
+    calls: CallStore
+    bookings: BookingStore
+
+
+@asynccontextmanager
+async def open_lookout(settings: Settings, bus: EventBus) -> AsyncGenerator[Lookout]:
+    """Ready to show. Raises SettingsError, StoreError."""
+    async with (
+        open_store(settings) as store,
+        KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=LOOK_S) as knowledge,
+    ):
+        yield Lookout(knowledge, store, store.bookings)

@@ -1,0 +1,55 @@
+"""Somebody who was let in: their name, and what they may see and do in which shop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from agent.model import Act
+
+Role = Literal["viewer", "operator", "owner"]
+
+_LOOKING: frozenset[Act] = frozenset({"listen", "unlisten"})
+_ACTING: frozenset[Act] = frozenset(get_args(Act))
+ACTS: dict[Role, frozenset[Act]] = {"viewer": _LOOKING, "operator": _ACTING, "owner": _ACTING}
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """`roles` is one role for every shop, or a role for each shop they may see."""
+
+    name: str
+    roles: Role | Mapping[int, Role]
+
+    @property
+    def locations(self) -> frozenset[int] | None:
+        """The shops they may see; None means all, also those that come later."""
+        return None if isinstance(self.roles, str) else frozenset(self.roles)
+
+    def sees(self, location_id: int) -> bool:
+        return self.locations is None or location_id in self.locations
+
+    def may(self, act: Act, location_id: int) -> bool:
+        """Whether their role in that shop allows an act."""
+        role = self.roles if isinstance(self.roles, str) else self.roles.get(location_id)
+        return role is not None and act in ACTS[role]
+
+
+class Doorkeeper(Protocol):
+    """Who lets visitors in; `dashboard_bridge.door.Door` is the one of the house."""
+
+    def admits(self, visitor: HTTPConnection) -> Visitor | None:
+        """Who comes, by the head of their request or socket; None without papers. Raises AccessError for wrong ones."""
+        ...
+
+    def check_token(self, token: str) -> Visitor:
+        """Whose token it is. Raises AccessError."""
+        ...
+
+    def hand_out_cookie(self, visitor: HTTPConnection, response: Response) -> None:
+        """Put a fresh cookie for this visitor on a response."""
+        ...
