@@ -1,6 +1,6 @@
 // What the page asks over HTTP. Errors are `{"error": {"code", "message"}}`; the cookie travels by itself.
 
-import type { Booking, BookingCard, ShopListing, Timing, ToolCard, VendorState } from "./wire";
+import type { AnyBooking, ShopListing, Timing, ToolCard, VendorState } from "./wire";
 
 export class ApiError extends Error {
   constructor(
@@ -64,7 +64,7 @@ export interface CallDetail {
   call: CallSummary & { greeting?: string; audio_url?: string | null };
   turns: StoredTurn[];
   tools: ToolCard[];
-  bookings: (BookingCard | Booking)[];
+  bookings: AnyBooking[];
   messages: Message[];
   mismatches: Mismatch[];
 }
@@ -94,7 +94,7 @@ export interface Unanswered {
 }
 
 export interface Home {
-  today: (BookingCard | Booking)[];
+  today: AnyBooking[];
   needs_action: NeedsAction[];
   unanswered: Unanswered[];
   proposals: number;
@@ -222,7 +222,7 @@ async function problem(answer: Response): Promise<ApiError> {
 function fieldsOf(error: { message: string; fields?: { field: string; message: string }[] }) {
   if (error.fields?.length) return error.fields;
   const named = /^([a-z_]+(?:\.\w+)*): ([\s\S]+)$/.exec(error.message);
-  return named ? [{ field: named[1] as string, message: named[2] as string }] : [];
+  return named ? [{ field: named[1] as string, message: (named[2] as string).replace(/^Value error, /, "") }] : [];
 }
 
 async function get<T>(path: string): Promise<T> {

@@ -58,7 +58,7 @@ export function phone(number: string): string {
   const code = number.startsWith("+1") || number.startsWith("+7") ? 2 : 3;
   const rest = number.slice(code);
   const last = rest.slice(-4);
-  const middle = rest.slice(0, -4).replace(/(\d{3})(?=\d)/g, "$1 ");
+  const middle = rest.slice(0, -4).replace(/(\d{3})(?=\d{2})/g, "$1 ");
   return [number.slice(0, code), middle, last].filter(Boolean).join(" ");
 }
 

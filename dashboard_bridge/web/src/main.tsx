@@ -11,6 +11,7 @@ import "./styles/live.css";
 import "./styles/pages.css";
 
 applyTheme();
+if (location.pathname === "/") history.replaceState(null, "", `/app${location.search}${location.hash}`);
 // The dialogs' library adds one style element of its own; the content security policy knows it by this.
 setNonce(document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "");
 

@@ -47,11 +47,15 @@ export function Acts({ call }: { call: CallState }) {
   };
   const listen = () => {
     if (!listening) sound.prepare();
-    void perform(listening ? "unlisten" : "listen");
+    void perform(listening ? "unlisten" : "listen").then((isDone) => {
+      if (!isDone) sound.drop();
+    });
   };
   const takeOver = () => {
     if (!isOurs) sound.prepare();
-    void perform(isOurs ? "hand_back" : "take_over");
+    void perform(isOurs ? "hand_back" : "take_over").then((isDone) => {
+      if (!isDone && !isOurs && !listening) sound.drop();
+    });
   };
   const write = (what: Writing) => () => setWriting(writing === what ? null : what);
   useKeys({

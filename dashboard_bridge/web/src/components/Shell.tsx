@@ -51,7 +51,8 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
           </span>
         </div>
       </aside>
-      <main id="main" tabIndex={-1}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and on some pages nothing in it takes the focus */}
+      <main id="main" tabIndex={0}>
         <Connection />
         {children}
       </main>

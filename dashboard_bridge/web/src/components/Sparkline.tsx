@@ -15,10 +15,18 @@ export function Sparkline({ answers }: { answers: number[] }) {
   const y = scaleLinear({ domain: [0, Math.max(1500, ...shown)], range: [HEIGHT - 2, 2] });
   return (
     <span className={`spark ${last > 1500 ? "spark-slow" : ""}`}>
-      <svg width={WIDTH} height={HEIGHT} aria-hidden="true">
-        <LinePath data={shown} x={(_, at) => x(at)} y={(ms) => y(ms)} className="spark-line" />
-        <circle cx={x(shown.length - 1)} cy={y(last)} r={2.5} className="spark-end" />
-      </svg>
+      {shown.length > 1 && (
+        <svg
+          width={WIDTH}
+          height={HEIGHT}
+          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          aria-hidden="true"
+        >
+          <LinePath data={shown} x={(_, at) => x(at)} y={(ms) => y(ms)} className="spark-line" />
+          <circle cx={x(shown.length - 1)} cy={y(last)} r={2.5} className="spark-end" />
+        </svg>
+      )}
       <span>
         <span className="visually-hidden">Last answer after </span>
         {millis(last)}

@@ -1,19 +1,20 @@
+import type { CSSProperties } from "react";
 import { clock, minuteOfDay } from "../format";
 import { useNow } from "../live/useNow";
-import type { Booking, BookingCard } from "../wire";
+import type { AnyBooking, ShownBooking } from "../wire";
 
 interface Block {
   key: string;
   staff: string;
   what: string;
   who: string;
-  state: BookingCard["state"];
+  state: ShownBooking["state"];
   starts: string;
   ends: string;
 }
 
 /** A day's book: a row for each of the staff, blocks where they are taken. As a list on narrow screens. */
-export function Timeline({ bookings, zone }: { bookings: (Booking | BookingCard)[]; zone: string | undefined }) {
+export function Timeline({ bookings, zone }: { bookings: AnyBooking[]; zone: string | undefined }) {
   const blocks = bookings.flatMap(blocksOf).sort((one, other) => one.starts.localeCompare(other.starts));
   const staff = [...new Set(blocks.map((block) => block.staff))].sort();
   const [first, last] = hoursOf(blocks, zone);
@@ -37,7 +38,12 @@ export function Timeline({ bookings, zone }: { bookings: (Booking | BookingCard)
                 <li
                   key={block.key}
                   className={`block block-${block.state}`}
-                  style={{ left: `${place(block.starts)}%`, width: `${place(block.ends) - place(block.starts)}%` }}
+                  style={
+                    {
+                      "--from": `${place(block.starts)}%`,
+                      "--length": `${place(block.ends) - place(block.starts)}%`,
+                    } as CSSProperties
+                  }
                 >
                   <span className="block-time">
                     {clock(block.starts, zone)}–{clock(block.ends, zone)}
@@ -63,7 +69,7 @@ function NowMark({ first, last, zone }: { first: number; last: number; zone: str
   return <li className="now" aria-hidden="true" style={{ left: `${((hour - first) / (last - first)) * 100}%` }} />;
 }
 
-function blocksOf(booking: Booking | BookingCard): Block[] {
+function blocksOf(booking: AnyBooking): Block[] {
   const { booking_id, state, customer_name: who } = booking;
   if (!("visit" in booking)) {
     const { staff, what, starts, ends } = booking;

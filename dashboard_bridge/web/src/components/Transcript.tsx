@@ -2,19 +2,19 @@ import { CalendarCheck, CalendarClock, CalendarX, ChevronDown, TriangleAlert, Wr
 import { useEffect, useRef, useState } from "react";
 import type { Mismatch } from "../api";
 import { clock, dayAndClock, millis, splitHeard, words } from "../format";
-import type { BookingCard, Line, ToolCard } from "../wire";
+import type { Line, ShownBooking, ToolCard } from "../wire";
 
 interface Conversation {
   lines: Line[];
   tools: ToolCard[];
-  bookings: BookingCard[];
+  bookings: ShownBooking[];
   mismatches?: Mismatch[];
 }
 
 type Item =
   | { kind: "line"; key: string; line: Line }
   | { kind: "tool"; key: string; tool: ToolCard }
-  | { kind: "booking"; key: string; booking: BookingCard }
+  | { kind: "booking"; key: string; booking: ShownBooking }
   | { kind: "mismatch"; key: string; mismatch: Mismatch };
 
 /** Both sides of a conversation, with what was done in it. `live` keeps the newest words in sight. */
@@ -111,7 +111,7 @@ function One({ item, zone }: { item: Item; zone: string | undefined }) {
   }
 }
 
-const SPEAKERS = { caller: "Caller", agent: "Receptionist", operator: "Operator" };
+export const SPEAKERS = { caller: "Caller", agent: "Receptionist", operator: "Operator" };
 
 function Said({ line, zone }: { line: Line; zone: string | undefined }) {
   return (
@@ -177,7 +177,7 @@ const BOOKED = {
   cancelled: { icon: CalendarX, label: "Cancelled" },
 };
 
-export function Booked({ booking, zone }: { booking: BookingCard; zone: string | undefined }) {
+export function Booked({ booking, zone }: { booking: ShownBooking; zone: string | undefined }) {
   const { icon: Icon, label } = BOOKED[booking.state];
   return (
     <div className={`booking booking-${booking.state}`}>

@@ -5,7 +5,7 @@ import { onSound, sendSound } from "../live/socket";
 import { act, useLive } from "../live/store";
 
 /** Plays a call while the server sends it. `prepare` belongs into the press that asks for it. */
-export function useListening(callSid: string): { prepare: () => void } {
+export function useListening(callSid: string): { prepare: () => void; drop: () => void } {
   const player = useRef<Player | null>(null);
   const drop = useCallback(() => {
     onSound(() => undefined);
@@ -30,7 +30,7 @@ export function useListening(callSid: string): { prepare: () => void } {
     const playing = player.current;
     onSound((frame) => playing.play(frame));
   }, []);
-  return { prepare };
+  return { prepare, drop };
 }
 
 /** The microphone for as long as the component is there. Leaving it lets go of the microphone. */

@@ -1,5 +1,5 @@
 import { CircleAlert } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
 
 export function Loading() {
   return (
@@ -37,6 +37,7 @@ export function Empty({ title, children, icon }: { title: string; children?: Rea
 
 /** The head of a page: its name, a line below, and what can be done. */
 export function Head({ title, children, sub }: { title: string; children?: ReactNode; sub?: ReactNode }) {
+  useTitle(title);
   return (
     <header className="head">
       <div>
@@ -58,4 +59,11 @@ export function Card({ title, count, children }: { title: string; count?: number
       {children}
     </section>
   );
+}
+
+/** What the browser's tab says. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · Chairside`;
+  }, [title]);
 }

@@ -1,6 +1,7 @@
-// One call as it is shown, folded from its events. The server folds the same way for its snapshots.
+// One call as it is shown, folded from its events: the same steps as the server's for its snapshots
+// (dashboard_bridge/live.py), so that it does not matter which of the two a page has.
 
-import type { Booking, BookingCard, CallEvent, CallState, Line } from "../wire";
+import type { Booking, CallEvent, CallState, Line, ShownBooking } from "../wire";
 
 /** What a call looks like after one more event; the call given is left as it was. */
 export function fold(call: CallState, event: CallEvent): CallState {
@@ -20,10 +21,11 @@ export function fold(call: CallState, event: CallEvent): CallState {
     case "tool.used":
       return { ...call, tools: [...call.tools, toolCard(event)], state: ours(call, "thinking") };
     case "booking.held":
+    case "booking.cancelled":
+      return { ...call, bookings: withBooking(call, event.booking, false) };
     case "booking.made":
     case "booking.moved":
-    case "booking.cancelled":
-      return { ...call, bookings: withBooking(call, event.booking) };
+      return { ...call, bookings: withBooking(call, event.booking, true) };
     case "question.unanswered":
       return { ...call, flags: flagged(call, "unanswered") };
     case "claim.mismatched":
@@ -89,7 +91,9 @@ function heard(call: CallState, event: Of<"turn.heard">): CallState {
     interrupted: false,
     at: event.at,
   };
-  return { ...call, lines: putLine(call.lines, line), state: ours(call, event.final ? "thinking" : "listening") };
+  const at = call.lines.findLastIndex((other) => other.turn === line.turn && other.speaker === "caller");
+  const lines = at < 0 ? inserted(call.lines, line, true) : call.lines.with(at, line);
+  return { ...call, lines, state: ours(call, event.final ? "thinking" : "listening") };
 }
 
 function spoken(call: CallState, event: Of<"turn.spoken">): CallState {
@@ -103,15 +107,15 @@ function spoken(call: CallState, event: Of<"turn.spoken">): CallState {
     at: event.at,
   };
   const flags = event.interrupted ? flagged(call, "interrupted") : call.flags;
-  return { ...call, lines: putLine(call.lines, line), flags, state: ours(call, "listening") };
+  return { ...call, lines: inserted(call.lines, line), flags, state: ours(call, "listening") };
 }
 
-/** Words that restate an unfinished line of the same turn and speaker take its place; others come after. */
-function putLine(lines: Line[], line: Line): Line[] {
-  const at = lines.findLastIndex((other) => other.turn === line.turn && other.speaker === line.speaker);
-  const before = lines[at];
-  if (before === undefined || before.final) return [...lines, line];
-  return lines.with(at, { ...line, at: before.at });
+/** Into its turn: the caller's words first, all others in the order they come. */
+function inserted(lines: Line[], line: Line, isFirst = false): Line[] {
+  const after = (other: Line) => (isFirst ? other.turn >= line.turn : other.turn > line.turn);
+  let place = lines.length;
+  while (place > 0 && after(lines[place - 1] as Line)) place--;
+  return lines.toSpliced(place, 0, line);
 }
 
 function timed(call: CallState, event: Of<"stage.timed">): CallState {
@@ -128,9 +132,20 @@ function acted(call: CallState, event: Of<"operator.acted">): CallState {
       return { ...call, state: "listening", operator: null };
     case "transfer":
       return { ...call, state: "transferring" };
+    case "say":
+      return { ...call, lines: inserted(call.lines, operatorLine(call, event)) };
     default:
       return call;
   }
+}
+
+function operatorLine(call: CallState, { detail, at }: Of<"operator.acted">): Line {
+  const turn = lastTurn(call);
+  return { turn, speaker: "operator", text: detail, heard_text: null, final: true, interrupted: false, at };
+}
+
+function lastTurn(call: CallState): number {
+  return Math.max(0, ...call.lines.map((line) => line.turn));
 }
 
 function toolCard(event: Of<"tool.used">) {
@@ -142,16 +157,16 @@ function flagged(call: CallState, flag: string): string[] {
   return call.flags.includes(flag) ? call.flags : [...call.flags, flag];
 }
 
-function withBooking(call: CallState, booking: Booking): BookingCard[] {
-  const others = call.bookings.filter((other) => other.booking_id !== booking.booking_id);
-  const before = call.bookings.find((other) => other.booking_id === booking.booking_id);
-  const turn = before?.turn ?? call.lines.at(-1)?.turn;
-  const card = bookingCard(booking);
-  return [...others, turn === undefined ? card : { ...card, turn }];
+/** What was held becomes what is made; a caller has one hold at a time. A card that is known keeps its place. */
+function withBooking(call: CallState, booking: Booking, isDone: boolean): ShownBooking[] {
+  const kept = isDone ? call.bookings.filter((other) => other.state !== "held") : call.bookings;
+  const at = kept.findIndex((other) => other.booking_id === booking.booking_id);
+  const card = { ...bookingCard(booking), turn: kept[at]?.turn ?? lastTurn(call) };
+  return at < 0 ? [...kept, card] : kept.with(at, card);
 }
 
 /** A booking in short: when it starts and ends as a whole, and what and who. */
-export function bookingCard(booking: Booking): BookingCard {
+export function bookingCard(booking: Booking): ShownBooking {
   const parts = booking.visit.parts;
   const starts = parts.map((part) => part.starts).sort();
   const ends = parts.map((part) => part.ends).sort();

@@ -36,7 +36,7 @@ export function useSocket(onRefused: () => void): void {
 
 function open(onRefused: () => void): Reconnecting {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new Reconnecting(`${scheme}//${location.host}/ops`, [], {
+  const socket = new Reconnecting(`${scheme}//${location.host}/ops?feed=full`, [], {
     minReconnectionDelay: 500,
     maxReconnectionDelay: 10_000,
     reconnectionDelayGrowFactor: 1.6,

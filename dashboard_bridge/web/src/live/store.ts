@@ -52,7 +52,6 @@ export function opened(sender: (command: object) => boolean): void {
   send = sender;
   const before = useLive.getState().link;
   useLive.setState((live) => ({ ...connected(live), link: "open", backAt: before === "waiting" ? Date.now() : null }));
-  send({ type: "subscribe", locations: null, feed: "full" });
 }
 
 /** The socket is gone; `refused` when coming back is of no use without new papers. */
@@ -68,7 +67,8 @@ export function closed(refused: boolean): void {
 /** One message of the socket. */
 export function received(message: OpsMessage): void {
   if (message.type === "acted") settle(message.data.id);
-  else if (message.type === "error") settle(message.data.id, new Refused(message.data.code, message.data.message));
+  else if (message.type === "error")
+    settle("id" in message.data ? message.data.id : undefined, new Refused(message.data.code, message.data.message));
   else if (message.type === "audio") useLive.setState({ listening: message.data.on ? message.data.call_sid : null });
   else {
     const { feed, resync } = step(useLive.getState(), message);
@@ -77,7 +77,7 @@ export function received(message: OpsMessage): void {
   }
 }
 
-function settle(id: string | null | undefined, why?: Refused): void {
+function settle(id: string | undefined, why?: Refused): void {
   const one = id ? waiting.get(id) : undefined;
   if (!id || !one) return;
   waiting.delete(id);

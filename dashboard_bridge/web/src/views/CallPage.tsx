@@ -8,7 +8,7 @@ import { Waterfall } from "../components/Waterfall";
 import { dayAndClock, duration, phone, words } from "../format";
 import { bookingCard } from "../live/fold";
 import { useShops } from "../session";
-import type { Booking, BookingCard, Line } from "../wire";
+import type { AnyBooking, Line, ShownBooking } from "../wire";
 
 /** The record of one call. */
 export default function CallPage({ callSid }: { callSid: string }) {
@@ -84,7 +84,7 @@ function Record({ detail }: { detail: CallDetail }) {
   );
 }
 
-export function asCard(booking: BookingCard | Booking): BookingCard {
+export function asCard(booking: AnyBooking): ShownBooking {
   return "visit" in booking ? bookingCard(booking) : booking;
 }
 

@@ -14,6 +14,7 @@ import { Since } from "./Wall";
 export function CallPane({ callSid }: { callSid: string }) {
   const call = useLive((live) => live.calls[callSid]);
   const zone = useZone(call?.location_id);
+  const isWide = matchMedia("(min-width: 760px)").matches;
   const stored = `/calls/${encodeURIComponent(callSid)}`;
   if (!call) {
     return (
@@ -34,7 +35,7 @@ export function CallPane({ callSid }: { callSid: string }) {
           <span className="visually-hidden">Back to the wall</span>
         </Link>
         <div className="pane-title">
-          <h2>{phone(call.caller)}</h2>
+          <h1>{phone(call.caller)}</h1>
           <p className="quiet">{call.business_name}</p>
         </div>
         <PhaseChip phase={call.state} operator={call.operator} />
@@ -53,7 +54,7 @@ export function CallPane({ callSid }: { callSid: string }) {
       )}
       <div className="pane-body">
         <Transcript live lines={call.lines} tools={call.tools} bookings={call.bookings} zone={zone} />
-        <details className="pane-times" open>
+        <details className="pane-times" open={isWide}>
           <summary>Time to answer, by turn</summary>
           <Waterfall timings={call.timings} tools={call.tools} />
         </details>

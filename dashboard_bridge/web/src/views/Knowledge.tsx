@@ -46,7 +46,7 @@ function Editor({ known, reload }: { known: Known; reload: () => void }) {
       if (fields[0]) setTab(tabOf(fields[0].field));
     },
   });
-  const outdated = save.error instanceof ApiError && [409, 412].includes(save.error.status);
+  const outdated = isOutdated(save.error);
   return (
     <div className="page page-narrow">
       <Head title="Knowledge" sub={`What callers of ${name} are told. Version ${known.version}.`}>
@@ -81,7 +81,7 @@ function Editor({ known, reload }: { known: Known; reload: () => void }) {
           <div className="save-bar">
             {save.error && (
               <p className="problem" role="alert">
-                {outdated ? "Somebody changed the shop meanwhile; nothing was saved." : save.error.message}
+                {complaint(save.error)}
               </p>
             )}
             {save.isSuccess && !form.formState.isDirty && (
@@ -102,4 +102,14 @@ function Editor({ known, reload }: { known: Known; reload: () => void }) {
       </FormProvider>
     </div>
   );
+}
+
+function isOutdated(why: Error | null): boolean {
+  return why instanceof ApiError && [409, 412].includes(why.status);
+}
+
+function complaint(why: Error): string {
+  if (isOutdated(why)) return "Somebody changed the shop meanwhile; nothing was saved.";
+  if (why instanceof ApiError && why.fields.length > 0) return "Nothing was saved: a field needs another look.";
+  return why.message;
 }

@@ -144,7 +144,8 @@ function Side({ label, value, other }: { label: string; value: unknown; other: u
 function Parts({ value, other }: { value: Record<string, unknown>; other: Record<string, unknown> }) {
   const differing = Object.entries(value).filter(
     ([name, one]) =>
-      JSON.stringify(one) !== JSON.stringify(other[name]) && (!isNothing(one) || !isNothing(other[name])),
+      JSON.stringify(one) !== JSON.stringify(other[name]) &&
+      !(isNothing(one) || one === 0 ? isNothing(other[name]) : false),
   );
   return (
     <dl className="facts">

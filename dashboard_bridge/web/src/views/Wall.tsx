@@ -5,6 +5,7 @@ import { FlagChips, PhaseChip } from "../components/chips";
 import { useKeys } from "../components/Shortcuts";
 import { Sparkline } from "../components/Sparkline";
 import { Empty, Head } from "../components/states";
+import { SPEAKERS } from "../components/Transcript";
 import { duration, phone } from "../format";
 import { useLive } from "../live/store";
 import { useNow } from "../live/useNow";
@@ -131,21 +132,21 @@ function Row({ call, isSelected }: { call: CallState; isSelected: boolean }) {
         <strong className="row-shop">{call.business_name}</strong>
         <Since call={call} />
       </span>
-      <span className="row-caller">{phone(call.caller)}</span>
+      <span className="row-caller">
+        {phone(call.caller)}
+        <Sparkline answers={answers(call.timings)} />
+      </span>
       <span className={`row-line ${line && !line.final ? "interim" : ""}`}>
         {line ? (
           <>
-            <span className="row-speaker">{line.speaker === "caller" ? "Caller" : "Receptionist"}: </span>
+            <span className="row-speaker">{SPEAKERS[line.speaker]}: </span>
             {line.heard_text ?? line.text}
           </>
         ) : (
           "…"
         )}
       </span>
-      <span className="row-foot">
-        <FlagChips flags={call.flags} />
-        <Sparkline answers={answers(call.timings)} />
-      </span>
+      <FlagChips flags={call.flags} />
     </Link>
   );
 }
