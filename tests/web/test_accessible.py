@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Browser, ViewportSize
+
 from tests.house import House
 from tests.web.desk import WEB, Desk
 from tests.web.story import Story

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from playwright.async_api import WebSocketRoute, expect
-from tests.web.desk import Desk
-from tests.web.story import Story
 
 from agent.access import COOKIE_NAME
+from tests.web.desk import Desk
+from tests.web.story import Story
 
 
 async def test_the_start_link_is_traded_and_leaves_no_token(desk: Desk) -> None:
