@@ -52,4 +52,4 @@ class Desk:
     async def go(self, path: str) -> None:
         """To a view, and until it has what it asked for."""
         await self.page.goto(f"{self.house.url}/app{path}")
-        await self.page.locator("main h1").first.wait_for()
+        await self.page.locator("h1:visible").first.wait_for()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, ViewportSize
+from playwright.async_api import Browser, ViewportSize, expect
 
 from tests.house import House
 from tests.web.desk import WEB, Desk
@@ -14,30 +14,32 @@ from tests.web.story import Story
 
 AXE = (WEB / "node_modules" / "axe-core" / "axe.min.js").read_text()
 GRAVE = {"serious", "critical"}
-SIDEWAYS = "[document.documentElement, document.querySelector('main')].some((at) => at.scrollWidth > at.clientWidth)"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOKED_AT: dict[Literal["light", "dark"], dict[str, Any]] = {
+    "light": {"type": "tag", "values": TAGS},
+    "dark": {"type": "rule", "values": ["color-contrast"]},
+}
+"""Dark colours change nothing but contrast."""
+SIDEWAYS = "[...document.querySelectorAll('html, main')].some((at) => at.scrollWidth > at.clientWidth)"
 VIEWS = {
-    "wall": "/",
-    "calls": "/calls",
-    "shops": "/shops",
-    "shop": "/shops/1",
-    "changes": "/shops/1/changes",
-    "knowledge": "/shops/1/knowledge",
-    "new shop": "/shops/new",
-    "health": "/health",
+    "wall": "/app",
+    "calls": "/app/calls",
+    "shops": "/app/shops",
+    "shop": "/app/shops/1",
+    "changes": "/app/shops/1/changes",
+    "knowledge": "/app/shops/1/knowledge",
+    "new shop": "/app/shops/new",
+    "health": "/app/health",
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 375])
-async def test_every_view(
-    house: House, browser: Browser, width: int, scheme: Literal["light", "dark"], tmp_path: Path
-) -> None:
+async def test_every_view(house: House, browser: Browser, width: int, tmp_path: Path) -> None:
     """Pictures of all are left in the test's folder, for people to look at."""
-    context = await browser.new_context(
-        viewport=ViewportSize(width=width, height=800), color_scheme=scheme, reduced_motion="reduce"
-    )
+    screen = ViewportSize(width=width, height=800)
+    context = await browser.new_context(viewport=screen, reduced_motion="reduce")
     desk = await Desk.open(house, context)
-    problems = await look(desk, tmp_path / "login.png", house.url)
+    problems = await look(desk, "", tmp_path / "login")
     await desk.log_in()
     call = Story(house)
     call.begins()
@@ -45,26 +47,30 @@ async def test_every_view(
     call.says("Eleven is free. Shall I book it?", "Eleven is free.")
     call.tells_a_lot()
     await desk.page.get_by_role("list", name="Live calls").get_by_role("link").wait_for()
-    for name, path in {**VIEWS, "call": f"/live/{call.call_sid}"}.items():
-        problems += await look(desk, tmp_path / f"{name}.png", f"{house.url}/app{path}")
+    for name, path in {**VIEWS, "call": f"/app/live/{call.call_sid}"}.items():
+        problems += await look(desk, path, tmp_path / name)
     await context.close()
     assert problems == []
     assert desk.complaints == []
 
 
-async def look(desk: Desk, picture: Path, url: str) -> list[Any]:
-    """What is wrong with a view, once it has loaded."""
-    await desk.page.goto(url)
-    await desk.page.locator("h1").first.wait_for()
-    await desk.page.wait_for_load_state("networkidle")
-    await desk.page.screenshot(path=picture)
-    inspector = await desk.page.context.new_cdp_session(desk.page)
+async def look(desk: Desk, path: str, picture: Path) -> list[Any]:
+    """What is wrong with a view, once it has loaded: everything in light colours, and the contrast in dark ones."""
+    page = desk.page
+    await page.emulate_media(color_scheme="light")
+    await page.goto(desk.house.url + path)
+    await page.locator("h1:visible").first.wait_for()
+    await expect(page.locator(".state:visible")).to_have_count(0)  # neither loading nor failed
+    inspector = await page.context.new_cdp_session(page)
     await inspector.send("Runtime.evaluate", {"expression": AXE})  # past the policy, which allows no such script
-    found = (await desk.page.evaluate("axe.run()"))["violations"]
-    grave = [
-        (picture.stem, at["id"], [node["html"][:200] for node in at["nodes"]]) for at in found if at["impact"] in GRAVE
-    ]
-    sideways = [(picture.stem, "sticks out sideways")] if await desk.page.evaluate(SIDEWAYS) else []
-    if picture.stem == "login":
-        desk.complaints.clear()  # whoever is not in yet is told 401
-    return [*grave, *sideways]
+    problems: list[Any] = [(picture.name, "sticks out sideways")] if await page.evaluate(SIDEWAYS) else []
+    for scheme, rules in LOOKED_AT.items():
+        await page.emulate_media(color_scheme=scheme)
+        await page.screenshot(path=f"{picture}-{scheme}.png")
+        found = (await page.evaluate("(rules) => axe.run({ runOnly: rules })", rules))["violations"]
+        problems += [
+            (picture.name, scheme, at["id"], [node["html"][:200] for node in at["nodes"]])
+            for at in found
+            if at["impact"] in GRAVE
+        ]
+    return problems

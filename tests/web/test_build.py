@@ -44,6 +44,14 @@ def test_the_lock_holds_no_addresses() -> None:
     assert [name for name, told in packages.items() if "integrity" not in told] == []
 
 
+def test_the_lock_serves_every_platform() -> None:
+    """npm leaves out other platforms' programs when it adds to a tree that is installed."""
+    packages = json.loads((WEB / "package-lock.json").read_text())["packages"]
+    named = {name.rpartition("node_modules/")[2] for name in packages}
+    wanted = {optional for told in packages.values() for optional in told.get("optionalDependencies", {})}
+    assert wanted - named == set()
+
+
 def test_units() -> None:
     """Vitest: the feed under loss, mu-law, what is shown."""
     ran = subprocess.run(  # noqa: S603

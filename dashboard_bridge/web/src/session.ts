@@ -1,12 +1,19 @@
 // Who looks at the page, and what they may do.
 
-import { QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { ApiError, api, type Me, type Role } from "./api";
 import { useLive } from "./live/store";
 import type { ShopListing } from "./wire";
 
-export const queries = new QueryClient({
+export const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (why, { queryKey }) => {
+      // The cookie is no longer good: asking who we are brings the login form.
+      const isOut = why instanceof ApiError && why.status === 401 && queryKey[0] !== "me";
+      if (isOut) void queries.invalidateQueries({ queryKey: ["me"] });
+    },
+  }),
   defaultOptions: {
     queries: {
       staleTime: 15_000,

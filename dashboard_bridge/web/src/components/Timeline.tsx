@@ -38,6 +38,7 @@ export function Timeline({ bookings, zone }: { bookings: AnyBooking[]; zone: str
                 <li
                   key={block.key}
                   className={`block block-${block.state}`}
+                  title={`${block.who} · ${block.what}`}
                   style={
                     {
                       "--from": `${place(block.starts)}%`,
