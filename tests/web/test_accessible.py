@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import Browser, ViewportSize, expect
 
-from tests.house import House
+from tests.house import PLUMERIA, House
 from tests.web.desk import WEB, Desk
 from tests.web.story import Story
 
@@ -22,15 +22,16 @@ LOOKED_AT: dict[Literal["light", "dark"], dict[str, Any]] = {
 """Dark colours change nothing but contrast."""
 SIDEWAYS = "[...document.querySelectorAll('html, main')].some((at) => at.scrollWidth > at.clientWidth)"
 VIEWS = {
-    "wall": "/app",
-    "calls": "/app/calls",
-    "shops": "/app/shops",
-    "shop": "/app/shops/1",
-    "changes": "/app/shops/1/changes",
-    "knowledge": "/app/shops/1/knowledge",
-    "new shop": "/app/shops/new",
-    "health": "/app/health",
+    "wall": ("/", "Wall"),
+    "calls": ("/calls", "Calls"),
+    "shops": ("/shops", "Shops"),
+    "shop": ("/shops/1", PLUMERIA.business_name),
+    "changes": ("/shops/1/changes", "Changes to approve"),
+    "knowledge": ("/shops/1/knowledge", "Knowledge"),
+    "new shop": ("/shops/new", "Add a shop"),
+    "health": ("/health", "Health"),
 }
+"""Address and heading of each."""
 
 
 @pytest.mark.parametrize("width", [1280, 375])
@@ -39,7 +40,8 @@ async def test_every_view(house: House, browser: Browser, width: int, tmp_path: 
     screen = ViewportSize(width=width, height=800)
     context = await browser.new_context(viewport=screen, reduced_motion="reduce")
     desk = await Desk.open(house, context)
-    problems = await look(desk, "", tmp_path / "login")
+    await desk.page.goto(house.url)
+    problems = await look(desk, "Chairside", tmp_path / "login")
     await desk.log_in()
     call = Story(house)
     call.begins()
@@ -47,19 +49,19 @@ async def test_every_view(house: House, browser: Browser, width: int, tmp_path: 
     call.says("Eleven is free. Shall I book it?", "Eleven is free.")
     call.tells_a_lot()
     await desk.page.get_by_role("list", name="Live calls").get_by_role("link").wait_for()
-    for name, path in {**VIEWS, "call": f"/app/live/{call.call_sid}"}.items():
-        problems += await look(desk, path, tmp_path / name)
+    for name, (path, heading) in {**VIEWS, "call": (f"/live/{call.call_sid}", "+1 202 555 0143")}.items():
+        await desk.go(path)
+        problems += await look(desk, heading, tmp_path / name)
     await context.close()
     assert problems == []
     assert desk.complaints == []
 
 
-async def look(desk: Desk, path: str, picture: Path) -> list[Any]:
+async def look(desk: Desk, heading: str, picture: Path) -> list[Any]:
     """What is wrong with a view, once it has loaded: everything in light colours, and the contrast in dark ones."""
     page = desk.page
     await page.emulate_media(color_scheme="light")
-    await page.goto(desk.house.url + path)
-    await page.locator("h1:visible").first.wait_for()
+    await page.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
     await expect(page.locator(".state:visible")).to_have_count(0)  # neither loading nor failed
     inspector = await page.context.new_cdp_session(page)
     await inspector.send("Runtime.evaluate", {"expression": AXE})  # past the policy, which allows no such script
