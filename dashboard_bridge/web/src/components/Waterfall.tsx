@@ -107,26 +107,26 @@ function Table({ turns }: { turns: TurnTiming[] }) {
         <thead>
           <tr>
             <th scope="col">Turn</th>
+            <th scope="col" className="number">
+              First sound
+            </th>
             {STAGES.map((stage) => (
               <th scope="col" key={stage} className="number">
                 {STAGE_NAMES[stage]}
               </th>
             ))}
-            <th scope="col" className="number">
-              First sound
-            </th>
           </tr>
         </thead>
         <tbody>
           {turns.map((turn) => (
             <tr key={turn.turn}>
               <th scope="row">{turn.turn}</th>
+              <td className="number">{turn.voiceToVoice === null ? "…" : millis(turn.voiceToVoice)}</td>
               {STAGES.map((stage) => (
                 <td key={stage} className="number">
                   {turn.stages[stage] ? millis(turn.stages[stage]) : "–"}
                 </td>
               ))}
-              <td className="number">{turn.voiceToVoice === null ? "…" : millis(turn.voiceToVoice)}</td>
             </tr>
           ))}
         </tbody>
