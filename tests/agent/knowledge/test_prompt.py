@@ -77,9 +77,7 @@ def test_emergencies_go_to_the_shops_emergency_number(shop: Shop):
     assert "hang up now and call 999" in stable(shop.model_copy(update={"emergency_number": "999"}))
 
 
-@pytest.mark.parametrize(
-    "rule", ["Never claim to be human", "Never say that something is", "Never invent a price"]
-)
+@pytest.mark.parametrize("rule", ["Never claim to be human", "Never say that something is", "Never invent a price"])
 def test_the_rules_are_told(shop: Shop, rule: str):
     assert rule in stable(shop)
 
