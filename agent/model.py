@@ -374,8 +374,27 @@ class Proposal(Model):
         return tuple(change for change in self.changes if change.decision is None)
 
 
+class ClaimMismatch(Model):
+    """What was said in a turn of a call, and what was done or is so: they differ, for a person to look at."""
+
+    turn: int
+    kind: Literal["booking", "price"]
+    said: str
+    did: str
+
+
+class OpenQuestion(Model):
+    """What a caller asked in a turn, and the shop's knowledge could not answer."""
+
+    turn: int
+    question: str
+
+
 class CallRecord(Model):
-    """One phone call, as kept. `ended_at` and `end_reason` are None while it is under way."""
+    """One phone call, as kept. `ended_at` and `end_reason` are None while it is under way.
+
+    `outcome` is None until the call is concluded, or if it never was; the three below it tell nothing then.
+    """
 
     call_sid: str
     location_id: LocationId
@@ -387,6 +406,11 @@ class CallRecord(Model):
     """What the caller heard of the greeting."""
     ended_at: AwareDatetime | None = None
     end_reason: str | None = None
+    outcome: str | None = None
+    """The most that the call came to: one of `agent.events.Outcome`."""
+    summary: str = ""
+    mismatches: tuple[ClaimMismatch, ...] = ()
+    unanswered: tuple[OpenQuestion, ...] = ()
 
 
 class Turn(Model):

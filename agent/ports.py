@@ -12,12 +12,14 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from agent.errors import Unreadable
-from agent.events import AnyEvent, EndReason
+from agent.events import AnyEvent, EndReason, Outcome
 from agent.model import (
     AudioFrame,
     Booking,
     CallRecord,
+    ClaimMismatch,
     Message,
+    OpenQuestion,
     OperatorCommand,
     Proposal,
     SalonInfo,
@@ -170,6 +172,19 @@ class CallStore(Protocol):
         self, location_id: int, call_sid: str, *, ended_at: datetime, reason: EndReason, greeting: str
     ) -> None:
         """Mark a call as ended; the first closing wins. Raises NotFound for an unknown call."""
+        ...
+
+    async def conclude_call(
+        self,
+        location_id: int,
+        call_sid: str,
+        *,
+        outcome: Outcome,
+        summary: str,
+        mismatches: Sequence[ClaimMismatch],
+        unanswered: Sequence[OpenQuestion],
+    ) -> None:
+        """Store what became of a call; the first conclusion wins. Raises NotFound for an unknown call."""
         ...
 
     async def take_message(self, message: Message) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.errors import Conflict, Denied, NotFound, StoreError, Unavailable
-from agent.stores.schema import SCHEMA, SCHEMA_VERSION
+from agent.stores.schema import Schema
 from agent.stores.turnstile import PATIENCE_S, Turnstile
 
 T = TypeVar("T")
@@ -30,9 +30,10 @@ class Database:
     the disk.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float, upgrade: Work[None]) -> None:
+    def __init__(self, path: Path, schema: Schema, *, busy_timeout_s: float, upgrade: Work[None]) -> None:
         """`upgrade` is run once on a file of an older version, when the tables of this one are there."""
         self._path = path
+        self._schema = schema
         self._busy_timeout_s = busy_timeout_s
         self._upgrade = upgrade
         self._turnstile = Turnstile(path.with_name(path.name + "-turn"), patience_s=min(PATIENCE_S, busy_timeout_s))
@@ -65,7 +66,7 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # a message acknowledged to a caller survives a power cut
-        _transaction(connection, lambda db: _create_tables(db, self._upgrade))
+        _transaction(connection, lambda db: _create_tables(db, self._schema, self._upgrade))
 
 
 class _Connection:
@@ -117,19 +118,22 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.05)
 
 
-def _create_tables(connection: sqlite3.Connection, upgrade: Work[None]) -> None:
+def _create_tables(connection: sqlite3.Connection, schema: Schema, upgrade: Work[None]) -> None:
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if found > SCHEMA_VERSION:
+    if found > schema.version:
         raise StoreError(
             "store_is_newer",
-            f"The database has schema version {found}, this Chairside knows {SCHEMA_VERSION}: update it.",
+            f"The database has schema version {found}, this Chairside knows {schema.version}: update it.",
         )
-    if found == SCHEMA_VERSION:
+    if found == schema.version:
         return
-    for statement in SCHEMA.split(";\n"):  # executescript would end our transaction
+    for statement in schema.tables.split(";\n"):  # executescript would end our transaction
         connection.execute(statement)
+    for table, name, kind in schema.later_columns:
+        if name not in {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
     upgrade(connection)
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA user_version = {schema.version}")
 
 
 def _only_read(connection: sqlite3.Connection) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from agent.errors import Conflict, NotFound, StoreError, Unreadable
-from agent.events import EndReason
+from agent.errors import Conflict, StoreError, Unreadable
 from agent.model import (
-    CallRecord,
-    Message,
     Model,
     SalonInfo,
     ScrapedProfessional,
@@ -24,13 +20,14 @@ from agent.model import (
     Shop,
     ShopListing,
     ShopVersion,
-    Turn,
 )
 from agent.stores.database import Database
 from agent.stores.embedded_bookings import EmbeddedBookings
+from agent.stores.embedded_calls import EmbeddedCalls
 from agent.stores.embedded_proposals import EmbeddedProposals
 from agent.stores.embedded_shops import owner, project_all, read_shop, shop_row, store_shop, unreadable
 from agent.stores.embedded_texts import EmbeddedTexts
+from agent.stores.schema import SCHEMA
 
 Fact = TypeVar("Fact", bound=Model)
 ScrapeTable = Literal["scraped_services", "scraped_professionals", "salon_info"]
@@ -39,7 +36,7 @@ PAGE = 200
 """Shops read at once: some megabytes."""
 
 
-class EmbeddedStore(EmbeddedProposals):
+class EmbeddedStore(EmbeddedProposals, EmbeddedCalls):
     """Implements `KnowledgeStore`, `Proposals` and `CallStore`. Open it with `async with EmbeddedStore.open(path)`."""
 
     def __init__(self, database: Database) -> None:
@@ -54,7 +51,7 @@ class EmbeddedStore(EmbeddedProposals):
 
         `busy_timeout_s`: how long a write waits for another process before it raises Unavailable.
         """
-        database = Database(path, busy_timeout_s=busy_timeout_s, upgrade=project_all)
+        database = Database(path, SCHEMA, busy_timeout_s=busy_timeout_s, upgrade=project_all)
         async with AsyncExitStack() as stack:
             await database.open(stack)
             yield cls(database)
@@ -154,58 +151,6 @@ class EmbeddedStore(EmbeddedProposals):
             message = f"The last scrape of location {location_id} is not one this Chairside can read."
             raise StoreError("stored_scrape_unreadable", message) from why
 
-    # Calls
-
-    async def open_call(self, record: CallRecord) -> None:
-        """Store a call that has begun; a call_sid already stored is left as it is."""
-        row = _columns(record.model_dump())
-        await self._database.write(lambda db: db.execute(_OPEN_CALL, row).rowcount)
-
-    async def add_turn(self, turn: Turn) -> None:
-        """Insert or replace the turn with this (call_sid, index). Raises NotFound for an unknown call."""
-        row = _columns(turn.model_dump())
-        await self._database.write(lambda db: _add_turn(db, row))
-
-    async def close_call(
-        self, location_id: int, call_sid: str, *, ended_at: datetime, reason: EndReason, greeting: str
-    ) -> None:
-        """Mark a call as ended; the first closing wins. Raises NotFound for an unknown call."""
-        row = {
-            "location_id": location_id,
-            "call_sid": call_sid,
-            "ended_at": _text(ended_at),
-            "end_reason": reason,
-            "greeting": greeting,
-        }
-        await self._database.write(lambda db: _close_call(db, row))
-
-    async def take_message(self, message: Message) -> None:
-        """Store a message durably before returning; (call_sid, tool_call_id) is stored once."""
-        row = _columns(message.model_dump())
-        await self._database.write(lambda db: db.execute(_TAKE_MESSAGE, row).rowcount)
-
-    async def get_call(self, location_id: int, call_sid: str) -> CallRecord | None:
-        """The call, or None when this location has no such call."""
-        row = await self._database.read(lambda db: _call_row(db, location_id, call_sid))
-        return None if row is None else CallRecord.model_validate(dict(row))
-
-    async def recent_calls(self, location_id: int, limit: int = 20) -> list[CallRecord]:
-        """Newest first; `limit` is a number of calls."""
-        rows = await self._database.read(lambda db: db.execute(_RECENT_CALLS, (location_id, max(limit, 0))).fetchall())
-        return [CallRecord.model_validate(dict(row)) for row in rows]
-
-    async def get_turns(self, location_id: int, call_sid: str) -> list[Turn]:
-        """By index; empty when this location has no such call."""
-        rows = await self._database.read(lambda db: db.execute(_TURNS, (location_id, call_sid)).fetchall())
-        return [Turn.model_validate(dict(row)) for row in rows]
-
-    async def get_messages(self, location_id: int, limit: int = 20) -> list[Message]:
-        """Newest first; `limit` is a number of messages."""
-        rows = await self._database.read(
-            lambda db: db.execute(_RECENT_MESSAGES, (location_id, max(limit, 0))).fetchall()
-        )
-        return [Message.model_validate(dict(row)) for row in rows]
-
 
 _ALL_SHOPS = "SELECT location_id, data, version FROM salon_static_data ORDER BY location_id"
 
@@ -224,50 +169,6 @@ _VERSIONS = "SELECT json_group_object(location_id, version) FROM salon_static_da
 
 _CALLED = """
     SELECT location_id, version FROM phone_numbers JOIN salon_static_data USING (location_id) WHERE phone_number = ?
-"""
-
-_CALL_COLUMNS = "call_sid, location_id, caller, called, started_at, greeting, ended_at, end_reason"
-
-_OPEN_CALL = f"""
-    INSERT INTO customer_interactions ({_CALL_COLUMNS})
-    VALUES (:call_sid, :location_id, :caller, :called, :started_at, :greeting, :ended_at, :end_reason)
-    ON CONFLICT (call_sid) DO NOTHING
-"""  # noqa: S608 - only our own column names are put in
-
-_ADD_TURN = """
-    INSERT INTO call_turns
-        (call_sid, location_id, turn_index, heard, said, spoken, interrupted, voice_to_voice_ms, at)
-    VALUES (:call_sid, :location_id, :index, :heard, :said, :spoken, :interrupted, :voice_to_voice_ms, :at)
-    ON CONFLICT (call_sid, turn_index) DO UPDATE SET
-        heard = excluded.heard, said = excluded.said, spoken = excluded.spoken,
-        interrupted = excluded.interrupted, voice_to_voice_ms = excluded.voice_to_voice_ms, at = excluded.at
-"""
-
-_CLOSE_CALL = """
-    UPDATE customer_interactions SET ended_at = :ended_at, end_reason = :end_reason, greeting = :greeting
-    WHERE call_sid = :call_sid AND location_id = :location_id AND ended_at IS NULL
-"""
-
-_TAKE_MESSAGE = """
-    INSERT INTO messages (call_sid, location_id, tool_call_id, caller_name, callback_number, text, at)
-    VALUES (:call_sid, :location_id, :tool_call_id, :caller_name, :callback_number, :text, :at)
-    ON CONFLICT (call_sid, tool_call_id) DO NOTHING
-"""
-
-_RECENT_CALLS = f"""
-    SELECT {_CALL_COLUMNS} FROM customer_interactions
-    WHERE location_id = ? ORDER BY started_at DESC, id DESC LIMIT ?
-"""  # noqa: S608 - only our own column names are put in
-
-_TURNS = """
-    SELECT call_sid, location_id, turn_index AS "index",
-        heard, said, spoken, interrupted, voice_to_voice_ms, at
-    FROM call_turns WHERE location_id = ? AND call_sid = ? ORDER BY turn_index
-"""
-
-_RECENT_MESSAGES = """
-    SELECT call_sid, location_id, tool_call_id, caller_name, callback_number, text, at
-    FROM messages WHERE location_id = ? ORDER BY at DESC, id DESC LIMIT ?
 """
 
 
@@ -289,34 +190,3 @@ def _listing(row: sqlite3.Row) -> ShopListing:
         return ShopListing.model_validate({name: data.get(name) for name in ShopListing.model_fields})
     except (ValueError, AttributeError) as why:
         raise unreadable(row) from why
-
-
-def _call_row(db: sqlite3.Connection, location_id: int, call_sid: str) -> sqlite3.Row | None:
-    query = f"SELECT {_CALL_COLUMNS} FROM customer_interactions WHERE location_id = ? AND call_sid = ?"  # noqa: S608
-    return db.execute(query, (location_id, call_sid)).fetchone()
-
-
-def _require_call(db: sqlite3.Connection, row: Mapping[str, object]) -> None:
-    known = db.execute(
-        "SELECT 1 FROM customer_interactions WHERE call_sid = :call_sid AND location_id = :location_id", row
-    ).fetchone()
-    if known is None:
-        raise NotFound("call_unknown", f"Location {row['location_id']} has no call {row['call_sid']}.")
-
-
-def _add_turn(db: sqlite3.Connection, row: Mapping[str, object]) -> None:
-    _require_call(db, row)
-    db.execute(_ADD_TURN, row)
-
-
-def _close_call(db: sqlite3.Connection, row: Mapping[str, object]) -> None:
-    _require_call(db, row)
-    db.execute(_CLOSE_CALL, row)
-
-
-def _columns(fields: dict[str, object]) -> dict[str, object]:
-    return {name: _text(value) if isinstance(value, datetime) else value for name, value in fields.items()}
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -10,13 +10,25 @@ from types import TracebackType
 from loguru import logger
 
 from agent.errors import Conflict, NotFound
-from agent.events import AnyEvent, CallAnswered, CallEnded, TurnHeard, TurnSpoken
-from agent.model import CallRecord, Turn
+from agent.events import (
+    AnyEvent,
+    CallAnswered,
+    CallEnded,
+    CallSummarised,
+    ClaimMismatched,
+    QuestionUnanswered,
+    TurnHeard,
+    TurnSpoken,
+)
+from agent.model import CallRecord, ClaimMismatch, OpenQuestion, Turn
 from agent.ports import CallStore, EventBus
 
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 2.0
 """Waits between attempts double from the first to the last: soon after a hiccup, gentle in an outage."""
+
+Kept = TurnHeard | TurnSpoken | ClaimMismatched | QuestionUnanswered | CallSummarised | CallEnded
+"""What is written down of a call that was answered."""
 
 
 class Ledger:
@@ -85,7 +97,9 @@ class Ledger:
         match event:
             case CallAnswered():
                 self._open_page(event)
-            case TurnHeard(final=True) | TurnSpoken() | CallEnded():
+            case TurnHeard(final=False):
+                pass
+            case TurnHeard() | TurnSpoken() | ClaimMismatched() | QuestionUnanswered() | CallSummarised() | CallEnded():
                 page = self._pages.get(event.call_sid)
                 if page is None:
                     logger.warning("ledger: {} of an unopened call {} set aside", event.type, event.call_sid)
@@ -132,21 +146,30 @@ class _Page:
         self._turns: dict[int, Turn] = {}
         self._unsaved: set[int] = set()
         self._greeting = ""
+        self._mismatches: list[ClaimMismatch] = []
+        self._unanswered: list[OpenQuestion] = []
+        self._unconcluded: CallSummarised | None = None
         self._ended: CallEnded | None = None
         self._unclosed = False
         self._mark()
 
     @property
     def is_dirty(self) -> bool:
-        return self._unopened is not None or bool(self._unsaved) or self._unclosed
+        return any((self._unopened, self._unsaved, self._unconcluded, self._unclosed))
 
     @property
     def is_done(self) -> bool:
         """The call is over, and all of it is stored or set aside."""
         return self._ended is not None and not self.is_dirty
 
-    def note(self, event: TurnHeard | TurnSpoken | CallEnded) -> None:
+    def note(self, event: Kept) -> None:
         match event:
+            case ClaimMismatched():
+                self._mismatches.append(ClaimMismatch(turn=event.turn, kind=event.kind, said=event.said, did=event.did))
+            case QuestionUnanswered():
+                self._unanswered.append(OpenQuestion(turn=event.turn, question=event.question))
+            case CallSummarised():
+                self._unconcluded = event
             case CallEnded():
                 self._unclosed = self._ended is None
                 self._ended = self._ended or event
@@ -168,10 +191,23 @@ class _Page:
             await self._put(calls.add_turn(turn))
             if self._turns[index] is turn:  # else it has grown while it was written
                 self._unsaved.discard(index)
+        if self._unconcluded is not None:
+            await self._put(self._conclusion(calls, self._unconcluded))
+            self._unconcluded = None
         if self._unclosed and self._ended is not None:
             await self._put(_closing(calls, self._ended, self._greeting))
             self._unclosed = False
         self._mark()
+
+    def _conclusion(self, calls: CallStore, told: CallSummarised) -> Awaitable[None]:
+        return calls.conclude_call(
+            told.location_id,
+            told.call_sid,
+            outcome=told.outcome,
+            summary=told.summary,
+            mismatches=self._mismatches,
+            unanswered=self._unanswered,
+        )
 
     async def _put(self, write: Awaitable[None]) -> None:
         try:

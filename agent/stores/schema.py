@@ -5,10 +5,21 @@ Moments are ISO 8601 text in UTC with microseconds: they sort as they read, and 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 4
-"""Kept in the file's user_version. A file of a newer version is refused, never guessed at."""
+from dataclasses import dataclass
 
-SCHEMA = """
+
+@dataclass(frozen=True)
+class Schema:
+    """What a file holds. `version` is kept in its user_version; a newer file is refused, never guessed at."""
+
+    version: int
+    tables: str
+    """Statements that make what is missing, and leave what is there as it is."""
+    later_columns: tuple[tuple[str, str, str], ...] = ()
+    """(table, name, type) of columns that files of an older version lack."""
+
+
+_TABLES = """
 CREATE TABLE IF NOT EXISTS salon_static_data (
     key         TEXT PRIMARY KEY,
     location_id INTEGER NOT NULL UNIQUE CHECK (location_id > 0),
@@ -102,6 +113,10 @@ CREATE TABLE IF NOT EXISTS customer_interactions (
     greeting    TEXT NOT NULL DEFAULT '',
     ended_at    TEXT,
     end_reason  TEXT,
+    outcome     TEXT,
+    summary     TEXT NOT NULL DEFAULT '',
+    mismatches  TEXT NOT NULL DEFAULT '[]',
+    unanswered  TEXT NOT NULL DEFAULT '[]',
     UNIQUE (call_sid, location_id)
 );
 CREATE INDEX IF NOT EXISTS customer_interactions_recent
@@ -226,3 +241,14 @@ CREATE TABLE IF NOT EXISTS text_optouts (
     PRIMARY KEY (location_id, phone_number)
 ) WITHOUT ROWID;
 """
+
+SCHEMA = Schema(
+    version=5,
+    tables=_TABLES,
+    later_columns=(
+        ("customer_interactions", "outcome", "TEXT"),
+        ("customer_interactions", "summary", "TEXT NOT NULL DEFAULT ''"),
+        ("customer_interactions", "mismatches", "TEXT NOT NULL DEFAULT '[]'"),
+        ("customer_interactions", "unanswered", "TEXT NOT NULL DEFAULT '[]'"),
+    ),
+)

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from agent.errors import Conflict, NotFound, Unreadable
-from agent.events import EndReason
+from agent.events import EndReason, Outcome
 from agent.model import (
     CallRecord,
+    ClaimMismatch,
     Message,
     Model,
+    OpenQuestion,
     SalonInfo,
     ScrapedProfessional,
     ScrapedService,
@@ -205,9 +207,32 @@ class SupabaseStore(SupabaseProposals):
     ) -> None:
         """Mark a call as ended; the first closing wins. Raises NotFound for an unknown call."""
         end = {"ended_at": ended_at.isoformat(), "end_reason": reason, "greeting": greeting}
-        query = self._project.table("customer_interactions").update(end).eq("call_sid", call_sid)
-        closed = await self._project.rows(query.eq("location_id", location_id).is_("ended_at", "null"))
-        if not closed and await self.get_call(location_id, call_sid) is None:
+        await self._tell_once(location_id, call_sid, end, unless="ended_at")
+
+    async def conclude_call(
+        self,
+        location_id: int,
+        call_sid: str,
+        *,
+        outcome: Outcome,
+        summary: str,
+        mismatches: Sequence[ClaimMismatch],
+        unanswered: Sequence[OpenQuestion],
+    ) -> None:
+        """Store what became of a call; the first conclusion wins. Raises NotFound for an unknown call."""
+        conclusion = {
+            "outcome": outcome,
+            "summary": summary,
+            "mismatches": [mismatch.model_dump() for mismatch in mismatches],
+            "unanswered": [question.model_dump() for question in unanswered],
+        }
+        await self._tell_once(location_id, call_sid, conclusion, unless="outcome")
+
+    async def _tell_once(self, location_id: int, call_sid: str, facts: dict[str, Any], *, unless: str) -> None:
+        """Write `facts` of a call in which the column `unless` is still null. Raises NotFound."""
+        query = self._project.table("customer_interactions").update(facts).eq("call_sid", call_sid)
+        told = await self._project.rows(query.eq("location_id", location_id).is_(unless, "null"))
+        if not told and await self.get_call(location_id, call_sid) is None:
             raise NotFound("call_unknown", f"Location {location_id} has no call {call_sid}.")
 
     async def take_message(self, message: Message) -> None:

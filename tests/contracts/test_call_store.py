@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agent.errors import NotFound
-from agent.model import CallRecord, Message, Shop, Turn
+from agent.model import CallRecord, ClaimMismatch, Message, OpenQuestion, Shop, Turn
 from agent.ports import CallStore
 from agent.stores.choice import Store
 
@@ -99,6 +99,42 @@ async def test_opening_after_closing_does_not_open_it_again(call_store: CallStor
     assert found.end_reason == "agent_hung_up"
 
 
+MISMATCH = ClaimMismatch(turn=3, kind="price", said="It is $5 — “really”", did="Balayage is 180 USD")
+QUESTION = OpenQuestion(turn=2, question="Do you have parking?")
+
+
+async def test_what_became_of_a_call_is_kept_and_the_first_conclusion_wins(call_store: CallStore):
+    await call_store.open_call(call())
+    await call_store.conclude_call(
+        1,
+        "CA1",
+        outcome="booked",
+        summary="Booked a cut.",
+        mismatches=[MISMATCH],
+        unanswered=[QUESTION, QUESTION.model_copy(update={"turn": 4})],
+    )
+    await call_store.conclude_call(1, "CA1", outcome="abandoned", summary="", mismatches=[], unanswered=[])
+
+    facts = {
+        "outcome": "booked",
+        "summary": "Booked a cut.",
+        "mismatches": (MISMATCH,),
+        "unanswered": (QUESTION, QUESTION.model_copy(update={"turn": 4})),
+    }
+    assert await call_store.recent_calls(1) == [call().model_copy(update=facts)]
+
+
+async def test_a_call_may_be_concluded_after_it_was_closed(call_store: CallStore):
+    await call_store.open_call(call())
+    await call_store.close_call(1, "CA1", ended_at=NOON, reason="caller_hung_up", greeting="Aloha")
+    await call_store.conclude_call(1, "CA1", outcome="question", summary="Asked.", mismatches=[], unanswered=[])
+
+    found = await call_store.get_call(1, "CA1")
+    assert found is not None
+    assert (found.end_reason, found.outcome, found.summary) == ("caller_hung_up", "question", "Asked.")
+    assert (found.mismatches, found.unanswered) == ((), ())
+
+
 @pytest.mark.parametrize(("location_id", "call_sid"), [(1, "CA-unknown"), (2, "CA1")])
 async def test_writing_to_a_call_this_location_does_not_have_is_not_found(
     call_store: CallStore, location_id: int, call_sid: str
@@ -109,6 +145,10 @@ async def test_writing_to_a_call_this_location_does_not_have_is_not_found(
         await call_store.add_turn(turn(call_sid=call_sid, location_id=location_id))
     with pytest.raises(NotFound):
         await call_store.close_call(location_id, call_sid, ended_at=NOON, reason="failed", greeting="")
+    with pytest.raises(NotFound):
+        await call_store.conclude_call(
+            location_id, call_sid, outcome="booked", summary="Theirs", mismatches=[MISMATCH], unanswered=[]
+        )
 
     assert await call_store.get_call(1, "CA1") == call()
     assert await call_store.get_turns(1, "CA1") == []

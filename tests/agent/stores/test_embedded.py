@@ -189,6 +189,23 @@ async def test_a_file_from_before_proposals_gets_what_it_lacks_once(tmp_path: Pa
     assert kept[0] == kept[1]
 
 
+async def test_a_file_from_before_outcomes_keeps_its_calls_and_gains_the_columns(tmp_path: Path):
+    path = tmp_path / "chairside.db"
+    async with EmbeddedStore.open(path) as store:
+        await store.open_call(CALL)
+        await store.add_turn(TURN)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for column in ("outcome", "summary", "mismatches", "unanswered"):
+            db.execute(f"ALTER TABLE customer_interactions DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 4")
+    async with EmbeddedStore.open(path) as store:
+        assert await store.get_call(1, "CA1") == CALL
+        await store.conclude_call(1, "CA1", outcome="message", summary="M", mismatches=[], unanswered=[])
+        assert await store.get_turns(1, "CA1") == [TURN]
+    async with EmbeddedStore.open(path) as store:
+        assert (await store.recent_calls(1))[0].outcome == "message"
+
+
 async def test_a_stored_proposal_nobody_can_read_is_a_store_error_and_can_be_superseded(tmp_path: Path):
     path = tmp_path / "chairside.db"
     spoiled, good = (

@@ -13,8 +13,19 @@ import pytest
 from loguru import logger
 
 from agent.bus.local import LocalBus
-from agent.events import CallAnswered, CallEnded, EndReason, StageTimed, TurnHeard, TurnSpoken
-from agent.model import CallRecord, Turn
+from agent.events import (
+    CallAnswered,
+    CallEnded,
+    CallSummarised,
+    ClaimMismatched,
+    EndReason,
+    Outcome,
+    QuestionUnanswered,
+    StageTimed,
+    TurnHeard,
+    TurnSpoken,
+)
+from agent.model import CallRecord, ClaimMismatch, OpenQuestion, Turn
 from agent.stores.embedded import EmbeddedStore
 from agent.stores.ledger import Ledger
 
@@ -55,6 +66,14 @@ class Line:
 
     def timed(self, turn: int) -> None:
         self.bus.publish(StageTimed.model_validate(self.head() | {"turn": turn, "stage": "llm", "ms": 1}))
+
+    def concluded(self, outcome: Outcome) -> None:
+        mismatch = {"turn": 1, "kind": "price", "said": "$5", "did": "$180"}
+        self.bus.publish(ClaimMismatched.model_validate(self.head() | mismatch))
+        question = {"turn": 1, "question": "Is there parking?"}
+        self.bus.publish(QuestionUnanswered.model_validate(self.head() | question))
+        summary = {"outcome": outcome, "summary": "As told."}
+        self.bus.publish(CallSummarised.model_validate(self.head() | summary))
 
     def ended(self, reason: EndReason = "caller_hung_up") -> None:
         fields = {"at": END, "reason": reason, "duration_ms": 60_000, "turns": 1}
@@ -120,6 +139,22 @@ async def test_a_call_becomes_a_record_with_its_turns(store: EmbeddedStore, bus:
             (1, "CA1 asks 1", "CA1 hears 1", "CA1 hears 1", 501.0),
             (2, "CA1 asks 2", "CA1 hears 2", "CA1 hears 2", 502.0),
         ]
+
+
+async def test_what_became_of_a_call_is_stored_with_it(store: EmbeddedStore, bus: LocalBus):
+    async with Ledger(bus, store) as ledger:
+        line = Line(bus)
+        line.answered()
+        line.heard(1, "Is there parking?")
+        line.concluded("question")
+        line.ended()
+        await ledger.settled()
+
+        record = await store.get_call(1, "CA1")
+        assert record is not None
+        assert (record.outcome, record.summary, record.end_reason) == ("question", "As told.", "caller_hung_up")
+        assert record.mismatches == (ClaimMismatch(turn=1, kind="price", said="$5", did="$180"),)
+        assert record.unanswered == (OpenQuestion(turn=1, question="Is there parking?"),)
 
 
 async def test_a_live_call_is_stored_as_it_goes(store: EmbeddedStore, bus: LocalBus):
