@@ -70,7 +70,9 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     app.include_router(media_router(services, tickets))
     replies = ReplyDesk(services.knowledge, services.bookings, services.texts, services.bus, services.clock)
     app.include_router(sms_router(replies, signatures))
-    app.include_router(health_router(services.switchboard, services.knowledge.counters))
+    app.include_router(
+        health_router(services.switchboard, services.knowledge.counters, services.backlog, services.clock)
+    )
     app.include_router(
         operators_router(relay, Door(OperatorDesk(operator_token), secret, settings, services.clock), settings=settings)
     )

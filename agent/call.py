@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -34,6 +35,7 @@ from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
 from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone, TextStore
 from agent.settings import Settings
+from agent.stores.outbox_file import Backlog
 from agent.switchboard import Switchboard
 
 
@@ -45,6 +47,8 @@ class Services:
     clock: Clock
     knowledge: KnowledgeCache
     calls: CallStore
+    backlog: Callable[[], Awaitable[Backlog]]
+    """How much of what was written to `calls` waits for the store. Raises StoreError."""
     bookings: BookingStore
     desk: Desk
     bus: EventBus

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from loguru import logger
 
@@ -27,6 +28,8 @@ from agent.ports import Clock
 from agent.settings import Settings
 from agent.stores.choice import open_store
 from agent.stores.ledger import Ledger
+from agent.stores.outbox import Outbox
+from agent.stores.outbox_file import OutboxFile
 from agent.switchboard import Switchboard
 from agent.telephony.rest import rest_client
 from agent.telephony.texts import TextSender
@@ -46,9 +49,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def outbox_path(settings: Settings) -> Path:
+    """Where writes wait for a store that is away: on this machine, beside the database or in its place."""
+    return settings.database_path.with_name(f"{settings.database_path.stem}-outbox.db")
+
+
 async def check_store(settings: Settings) -> None:
-    """Ask the store something and close it again. Raises SettingsError, StoreError."""
-    async with open_store(settings) as store:
+    """Ask the store something, open the outbox, and close both again. Raises SettingsError, StoreError."""
+    async with open_store(settings) as store, OutboxFile.open(outbox_path(settings)):
         await store.get_location_knowledge(0)
 
 
@@ -62,7 +70,10 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
         bus = LocalBus()
-        await stack.enter_async_context(Ledger(bus, store))
+        outbox = await stack.enter_async_context(
+            Outbox.open(outbox_path(settings), store, clock=clock, direct=not settings.supabase_url)
+        )
+        await stack.enter_async_context(Ledger(bus, outbox))
         refresh_s = PROJECT_REFRESH_S if settings.supabase_url else FILE_REFRESH_S
         knowledge = await stack.enter_async_context(
             KnowledgeCache(
@@ -90,7 +101,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             settings=settings,
             clock=clock,
             knowledge=knowledge,
-            calls=store,
+            calls=outbox,
+            backlog=outbox.backlog,
             bookings=store.bookings,
             desk=Desk(store.bookings, knowledge.shop, clock),
             bus=bus,

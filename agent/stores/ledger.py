@@ -34,10 +34,11 @@ Kept = TurnHeard | TurnSpoken | ClaimMismatched | QuestionUnanswered | CallSumma
 class Ledger:
     """Follows the bus and keeps a page for each call until all of it is stored.
 
-    A write that fails is tried again for as long as the process lives; a Conflict or NotFound cannot get
-    better and is logged and set aside. A page holds the newest state of its call, not a list of events, so an
-    outage of the store costs memory by the length of the transcripts only. Leaving the context stores what
-    was published before, for at most `drain_timeout_s`.
+    In a running house `calls` is the outbox (`agent.stores.outbox`), which takes writes while the store is away. What
+    even that cannot write down (a full disk) is tried again for as long as the process lives; a Conflict or NotFound
+    cannot get better and is logged and set aside. A page holds the newest state of its call, not a list of events, so
+    that costs memory by the length of the transcripts only. Leaving the context stores what was published before, for
+    at most `drain_timeout_s`.
     """
 
     def __init__(self, bus: EventBus, calls: CallStore, *, drain_timeout_s: float = 10.0) -> None:

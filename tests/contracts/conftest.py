@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from agent.knowledge.approval import Shops
 from agent.ports import BookingStore, CallStore, EventBus, KnowledgeStore
 from agent.stores.choice import Store
 from agent.stores.embedded import EmbeddedStore
+from agent.stores.outbox import Outbox
 from agent.stores.supabase import SupabaseStore
 
 STORES = ["embedded", "supabase"]
@@ -43,10 +45,17 @@ async def knowledge_store(request: pytest.FixtureRequest, tmp_path: Path) -> Asy
         yield store
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, "outbox before embedded"])
 async def call_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CallStore]:
-    async with open_store(request, tmp_path) as store:
-        yield store
+    if request.param in STORES:
+        async with open_store(request, tmp_path) as store:
+            yield store
+    else:
+        async with (
+            EmbeddedStore.open(tmp_path / "chairside.db") as store,
+            Outbox.open(tmp_path / "outbox.db", store, clock=lambda: datetime.now(UTC), direct=True) as outbox,
+        ):
+            yield outbox
 
 
 @pytest.fixture(params=STORES)

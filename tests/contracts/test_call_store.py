@@ -218,13 +218,13 @@ async def test_messages_are_newest_first_and_bounded(call_store: CallStore):
     assert len(await call_store.get_messages(1, limit=1)) == 1
 
 
-async def test_a_call_is_kept_whether_its_shop_is_stored_before_or_after(call_store: Store):
+async def test_a_call_is_kept_whether_its_shop_is_stored_before_or_after(shops: Store):
     shop = Shop(location_id=1, business_name="Plumeria", phone_number="+18084826296", timezone="UTC", currency="USD")
-    await call_store.open_call(call("CA1"))
-    await call_store.store_knowledge("location_1", shop)
-    await call_store.open_call(call("CA2", after_s=1))
+    await shops.open_call(call("CA1"))
+    await shops.store_knowledge("location_1", shop)
+    await shops.open_call(call("CA2", after_s=1))
 
-    assert [found.call_sid for found in await call_store.recent_calls(1)] == ["CA2", "CA1"]
+    assert [found.call_sid for found in await shops.recent_calls(1)] == ["CA2", "CA1"]
 
 
 async def test_odd_words_survive(call_store: CallStore):
