@@ -34,7 +34,7 @@ from agent.model import Shop
 from agent.ports import Clock
 from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
-from agent.wiring import utc_now
+from agent.wiring import outbox_path, utc_now
 from server import create_app, uvicorn_config
 
 SAMPLES = Path(__file__).parents[1] / "scripts" / "samples"
@@ -203,8 +203,9 @@ class House:
 
 @contextmanager
 def without(house: House, table: str) -> Generator[None]:
-    """The store of a running house fails for whatever needs this table: it is gone for a while."""
-    with closing(sqlite3.connect(house.settings.database_path)) as db:
+    """The store of a running house, or its outbox, fails for whatever needs this table: it is gone for a while."""
+    path = outbox_path(house.settings) if table == "outbox" else house.settings.database_path
+    with closing(sqlite3.connect(path)) as db:
         db.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
         try:
             yield

@@ -21,7 +21,7 @@ from agent.stores.outbox_file import Backlog, OutboxFile, Waiting
 
 AT_ONCE = 8
 """Calls forwarded side by side; the writes of one call go one after the other."""
-ATTEMPTS = 50
+ATTEMPTS = 100
 """How often a write may fail while others get through, before it is set aside: some minutes."""
 LOOK_S = 1.0
 """How often the file is looked at for what other processes put there, and whether its lead is free."""
@@ -34,7 +34,7 @@ class Patience:
     """How a store that is away is asked again: the waits double from the first to the last, in seconds."""
 
     first_s: float = 0.25
-    last_s: float = 5.0
+    last_s: float = 2.0
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ async def _play(house: House, index: int, name: str, to: str, steps: list[dict[s
 
 async def kept(house: House, ended: CallEnded) -> tuple[CallRecord, list[Turn]]:
     """What the store holds of a call, once the ledger has closed it."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while True:
             record = await house.services.calls.get_call(ended.location_id, ended.call_sid)
             if record is not None and record.end_reason is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from house import COPPER_LANE, PLUMERIA, House, new_sid, open_house, without
 
@@ -112,9 +114,20 @@ async def test_a_number_of_no_shop_keeps_nothing_and_stays_polite(house: House):
     assert answer.text.endswith("<Hangup /></Response>")
 
 
-async def test_while_the_store_is_away_twilio_comes_again_and_the_message_is_kept_at_last(house: House):
+async def test_a_message_left_while_the_store_is_away_is_kept_and_reaches_it_later(house: House):
     sid, form = new_sid(), recording()
     with without(house, "messages"):
+        assert MESSAGE_KEPT in (await house.post("/voice/recording", sid, **form)).text
+        assert (await house.services.backlog()).waiting == 1
+    async with asyncio.timeout(10):
+        while not (found := await messages(house, sid)):
+            await asyncio.sleep(0.02)
+    assert [message.tool_call_id for message in found] == [form["RecordingSid"]]
+
+
+async def test_while_nothing_can_be_written_twilio_comes_again_and_the_message_is_kept_at_last(house: House):
+    sid, form = new_sid(), recording()
+    with without(house, "messages"), without(house, "outbox"):
         waiting = verbs(await house.post("/voice/recording", sid, **form))
     assert list(waiting) == ["Say", "Pause", "Redirect"]
     again = house.caller.form(sid, to=PLUMERIA.phone_number, caller="+12025550143", status="in-progress")
@@ -126,10 +139,10 @@ async def test_while_the_store_is_away_twilio_comes_again_and_the_message_is_kep
     assert [line for line in house.warnings if form["RecordingUrl"] in line and "store_" in line]
 
 
-async def test_a_store_that_stays_away_is_not_hidden_from_the_caller_nor_from_the_log(house: House):
+async def test_that_nothing_can_be_written_is_not_hidden_from_the_caller_nor_from_the_log(house: House):
     sid, form = new_sid(), recording()
     plain = house.caller.form(sid, to=PLUMERIA.phone_number, caller="+12025550143", status="in-progress")
-    with without(house, "messages"):
+    with without(house, "messages"), without(house, "outbox"):
         answer, asked = await house.post("/voice/recording", sid, **form), 1
         while "Redirect" in (onward := verbs(answer)):
             answer, asked = await house.caller.post(onward["Redirect"].text, plain), asked + 1
