@@ -19,8 +19,8 @@ CALL = {
     "to": PLUMERIA.phone_number,
     "caller": "+12025550111",
     "steps": [
-        {"say": "I'd like to book a men's haircut with Keoni tomorrow at ten in the morning."},
-        {"say": "Yes please, my name is Dana Reyes."},
+        {"say": "Book me a men's haircut tomorrow at ten."},
+        {"say": "Yes, it's Dana Reyes."},
     ],
 }
 
