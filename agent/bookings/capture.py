@@ -188,8 +188,8 @@ def _likeness(one: str, other: str) -> float:
 
 
 def _consonants(word: str) -> str:
-    """Soundex's classes of consonants that sound alike; vowels, h, w and y are silent."""
-    return "".join(_SOUNDEX.get(letter, "") for letter in word.lower())
+    """Soundex's classes of consonants that sound alike, doubled ones once; vowels, h, w and y are silent."""
+    return re.sub(r"(.)\1+", r"\1", "".join(_SOUNDEX.get(letter, "") for letter in word.lower()))
 
 
 _SOUNDEX = {letter: group[0] for group in ("bfpv", "cgjkqsxz", "dt", "l", "mn", "r") for letter in group}

@@ -148,6 +148,7 @@ def test_any_words_are_read_or_not(words: str) -> None:
         ("Chevonne Nguyen", ["Chevonne Nguyen", "No, S as in sugar, I, O, B as in boy, H, A, N."], "Siobhan Nguyen"),
         ("Shivon Nguen", ["Shivon Nguen", "it's spelled N G U Y E N", "S I O B H A N"], "Siobhan Nguyen"),
         ("Chevonne Win", ["Chevonne Win", "first name S I O B H A N", "surname N G U Y E N"], "Siobhan Nguyen"),
+        ("Chevonne Lind", ["Chevonne Lind. S I O B H A N. Yes please."], "Siobhan Lind"),
         ("Jon Smith", ["Jon Smith, J O H N S M Y T H E"], "John Smythe"),
         ("Ann Lee", ["Ann Lee", "Lee is L I"], "Ann Li"),
         ("Sean McDonald", ["Sean McDonald, M C D O N A L D"], "Sean McDonald"),
