@@ -25,8 +25,8 @@ from agent.events import (
 from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.onboarding import Onboarding
-from agent.knowledge.prompt import get_ai_context_for_location
-from agent.model import Caller, Shop
+from agent.knowledge.prompt import AiContext, get_ai_context_for_location, is_withheld
+from agent.model import Caller, Shop, to_e164
 from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
@@ -35,6 +35,9 @@ from agent.pipelines.tap import CallLog
 from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone, TextStore
 from agent.settings import Settings
 from agent.switchboard import Switchboard
+
+RETURNING_S = 0.3
+"""How long the conversation waits, behind the greeting, to learn whether the caller's number is known."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     reason: EndReason = "failed"
     receptionist: Receptionist | None = None
     try:
-        heard = await _greet(shop, line, services)
+        heard, returning = await asyncio.gather(_greet(shop, line, services), _is_returning(caller, services))
         log.publish(
             CallAnswered,
             caller=caller.caller,
@@ -77,7 +80,8 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             business_name=shop.business_name,
             greeting=wording(shop)["greeting"],
         )
-        receptionist = _receptionist(shop, line, heard, log, services)
+        instructions = get_ai_context_for_location(shop, now=services.clock(), caller=caller, returning=returning)
+        receptionist = _receptionist(shop, line, heard, instructions, log, services)
         services.switchboard.connect(caller.call_sid, receptionist)
         reason = await receptionist.run()
     except asyncio.CancelledError:
@@ -136,13 +140,25 @@ async def _greet(shop: Shop, line: Line, services: Services) -> list[str] | None
     return heard
 
 
+async def _is_returning(caller: Caller, services: Services) -> bool:
+    """Whether the book knows this number. Looked up while the greeting plays; a book that is slow has not told."""
+    if is_withheld(caller.caller):
+        return False
+    try:
+        async with asyncio.timeout(RETURNING_S):
+            return await services.desk.has_booked(caller.location_id, to_e164(caller.caller))
+    except (ChairsideError, TimeoutError) as why:
+        logger.info("call {}: not known whether the caller returns: {!r}", caller.call_sid, why)
+        return False
+
+
 def _receptionist(
-    shop: Shop, line: Line, greeting_heard: list[str] | None, log: CallLog, services: Services
+    shop: Shop, line: Line, greeting_heard: list[str] | None, instructions: AiContext, log: CallLog, services: Services
 ) -> Receptionist:
     """The conversation of this call: what it knows, how it hears, thinks and speaks."""
     return Receptionist(
         shop=shop,
-        instructions=get_ai_context_for_location(shop, now=services.clock(), caller=log.caller),
+        instructions=instructions,
         line=line,
         greeting_heard=greeting_heard,
         log=log,

@@ -1,10 +1,11 @@
-"""A caller whose number is withheld keys one in, over the whole wire: the row has it, and the name as spelled."""
+"""Callers' numbers over the whole wire: withheld and keyed in, known from before, and keys that mean nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +14,15 @@ import pytest_asyncio
 from agent.bookings.readback import spoken_phone
 from agent.emulators.scenario import parse_scenario
 from agent.events import BookingMade, CallEnded, OfCall, TurnHeard, TurnSpoken
-from tests.calls.conftest import brief
+from agent.knowledge.prompt import RETURNING
+from agent.model import Booking, BusyStretch, Visit, VisitPart
+from tests.calls.conftest import asked_by, brief
 from tests.calls.scripted.world import clock_from
 from tests.house import COPPER_LANE, House, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+FRIDAY = datetime(2026, 11, 20, 11, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEYED = "+447911123456"
 SAYS_AND_SPELLS = "Chevonne Lind. S I O B H A N. Yes please."
@@ -32,6 +36,7 @@ CALLS: dict[str, list[dict[str, Any]]] = {
         {"wait": "agent_speaking"},
         {"hang_up": True},
     ],
+    "returning": [{"say": "How much is a balayage?"}],
     "by accident": [
         {"wait": "agent_speaking"},
         {"dtmf": "1#"},
@@ -40,16 +45,41 @@ CALLS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+RETURNS = "+447700900123"
+ON_FRIDAY = Visit(
+    parts=(VisitPart(service="Skin Fade", staff="Tunde Okafor", starts=FRIDAY, ends=FRIDAY + timedelta(minutes=45)),),
+    busy=(BusyStretch(staff="Tunde Okafor", starts=FRIDAY, ends=FRIDAY + timedelta(minutes=45)),),
+)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def played() -> AsyncGenerator[dict[str, list[OfCall]]]:
-    async with open_house(shops=(brief(COPPER_LANE),), clock=clock_from(MONDAY)) as house:
-        stories = await asyncio.gather(*(_story(house, name, steps) for name, steps in CALLS.items()))
-        yield dict(zip(CALLS, stories, strict=True))
+async def house() -> AsyncGenerator[House]:
+    async with open_house(shops=(brief(COPPER_LANE),), clock=clock_from(MONDAY)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def played(house: House) -> dict[str, list[OfCall]]:
+    await house.services.bookings.put_booking(
+        Booking(
+            booking_id=str(uuid.uuid4()),
+            location_id=COPPER_LANE.location_id,
+            state="booked",
+            visit=ON_FRIDAY,
+            customer_name="Nora Finch",
+            customer_phone=RETURNS,
+            created_at=FRIDAY,
+            changed_at=FRIDAY,
+        )
+    )
+    stories = await asyncio.gather(*(_story(house, name, steps) for name, steps in CALLS.items()))
+    return dict(zip(CALLS, stories, strict=True))
 
 
 async def _story(house: House, name: str, steps: list[dict[str, Any]]) -> list[OfCall]:
+    caller = RETURNS if name == "returning" else "+266696687"
     scenario = parse_scenario(
-        {"name": name, "to": COPPER_LANE.phone_number, "caller": "+266696687", "steps": steps, "agent_pause_ms": 700}
+        {"name": name, "to": COPPER_LANE.phone_number, "caller": caller, "steps": steps, "agent_pause_ms": 700}
     )
     report = await house.call(scenario)
     assert report.error is None
@@ -79,3 +109,14 @@ async def test_a_key_pressed_by_accident_disturbs_nobody(played: dict[str, list[
     ]
     spoken = [event for event in story if isinstance(event, TurnSpoken)]
     assert [event.interrupted for event in spoken] == [False] * len(spoken)
+
+
+@pytest.mark.usefixtures("played")
+async def test_only_a_number_the_book_knows_is_told_to_be_known_and_no_name_with_it(house: House):
+    requests = house.stage.openai.requests
+    told = [str(body["messages"]) for body in asked_by(requests, RETURNS)]
+    others = [str(body["messages"]) for body in requests if RETURNS not in str(body["messages"])]
+    assert told
+    assert all(RETURNING in messages and "Nora" not in messages for messages in told)
+    assert others
+    assert not any(RETURNING in messages for messages in others)
