@@ -71,8 +71,9 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     log = CallLog(caller, services.bus, services.clock)
     reason: EndReason = "failed"
     receptionist: Receptionist | None = None
+    returning = asyncio.create_task(_is_returning(caller, services))
     try:
-        heard, returning = await asyncio.gather(_greet(shop, line, services), _is_returning(caller, services))
+        heard = await _greet(shop, line, services)
         log.publish(
             CallAnswered,
             caller=caller.caller,
@@ -80,7 +81,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             business_name=shop.business_name,
             greeting=wording(shop)["greeting"],
         )
-        instructions = get_ai_context_for_location(shop, now=services.clock(), caller=caller, returning=returning)
+        instructions = get_ai_context_for_location(shop, now=services.clock(), caller=caller, returning=await returning)
         receptionist = _receptionist(shop, line, heard, instructions, log, services)
         services.switchboard.connect(caller.call_sid, receptionist)
         reason = await receptionist.run()
@@ -90,6 +91,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     except Exception:  # the caller must not pay for our mistake: /voice/after takes over
         logger.exception("call {} failed", caller.call_sid)
     finally:
+        returning.cancel()
         if line.malformed:
             logger.warning("call {}: {} messages of its stream made no sense", caller.call_sid, line.malformed)
         services.switchboard.ended(caller.call_sid, reason)

@@ -35,10 +35,12 @@ class Keypad(FrameProcessor):
     """Stands before the ears, and passes everything on.
 
     The caller's turn begins with the key that makes it a number, and ends with `#` or a pause of `pause_s`.
+    `proposes`: turns begin and end by proposals, as Flux makes them; otherwise the words make the turn (`turns.py`).
     """
 
-    def __init__(self, *, pause_s: float = PAUSE_S) -> None:
+    def __init__(self, *, proposes: bool, pause_s: float = PAUSE_S) -> None:
         super().__init__()
+        self._proposes = proposes
         self._pause_s = pause_s
         self._keys = ""
         self._pausing: asyncio.Task[None] | None = None
@@ -63,8 +65,10 @@ class Keypad(FrameProcessor):
             await self._complete()
             return
         self._keys = (self._keys + key)[:MOST]
-        if len(self._keys) == LEAST:
+        if len(self._keys) == LEAST and self._proposes:
             await self.broadcast_frame(ProposedUserStartedSpeakingFrame)
+        elif len(self._keys) == LEAST:
+            await self.broadcast_interruption()
         self._pausing = self.create_task(self._wait(), "keypad_pause")
 
     async def _key_came(self) -> None:
@@ -82,4 +86,5 @@ class Keypad(FrameProcessor):
         if len(keys) < LEAST:
             return
         await self.push_frame(TranscriptionFrame(KEYED + keys, "", time_now_iso8601(), finalized=True))
-        await self.broadcast_frame(ProposedUserStoppedSpeakingFrame)
+        if self._proposes:
+            await self.broadcast_frame(ProposedUserStoppedSpeakingFrame)

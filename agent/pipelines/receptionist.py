@@ -133,7 +133,7 @@ class Receptionist:
             Pipeline(
                 [
                     transport.input(),  # the caller's voice
-                    Keypad(),  # a number keyed in is a turn as well
+                    Keypad(proposes=self._settings.stt != "nova"),  # a number keyed in is a turn as well
                     call.stt,  # becomes words
                     self._tap.ears,  # which operators see at once
                     user,  # a whole turn goes into the history

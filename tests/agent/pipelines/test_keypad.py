@@ -12,6 +12,7 @@ from pipecat.frames.frames import (
     EndFrame,
     Frame,
     InputDTMFFrame,
+    InterruptionFrame,
     ProposedUserStartedSpeakingFrame,
     ProposedUserStoppedSpeakingFrame,
     TranscriptionFrame,
@@ -23,7 +24,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from agent.pipelines.keypad import LEAST, MOST, Keypad
 
-TOLD = (ProposedUserStartedSpeakingFrame, TranscriptionFrame, ProposedUserStoppedSpeakingFrame)
+TOLD = (InterruptionFrame, ProposedUserStartedSpeakingFrame, TranscriptionFrame, ProposedUserStoppedSpeakingFrame)
 
 
 class _Ear(FrameProcessor):
@@ -41,9 +42,9 @@ class _Ear(FrameProcessor):
 
 
 @asynccontextmanager
-async def keypad(pause_s: float = 60.0) -> AsyncGenerator[tuple[PipelineWorker, _Ear]]:
+async def keypad(pause_s: float = 60.0, *, proposes: bool = True) -> AsyncGenerator[tuple[PipelineWorker, _Ear]]:
     ear = _Ear()
-    worker = PipelineWorker(Pipeline([Keypad(pause_s=pause_s), ear]), enable_rtvi=False)
+    worker = PipelineWorker(Pipeline([Keypad(proposes=proposes, pause_s=pause_s), ear]), enable_rtvi=False)
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     running = asyncio.create_task(runner.run())
@@ -58,8 +59,8 @@ async def press(worker: PipelineWorker, keys: Iterable[str]) -> None:
 
 
 async def heard(ear: _Ear, count: int) -> list[str]:
-    """The next frames: a key as itself, words as they are, proposals as "(" and ")"."""
-    signs = {ProposedUserStartedSpeakingFrame: "(", ProposedUserStoppedSpeakingFrame: ")"}
+    """The next frames: a key as itself, words as they are, proposals as "(" and ")", an interruption as "!"."""
+    signs = {InterruptionFrame: "!", ProposedUserStartedSpeakingFrame: "(", ProposedUserStoppedSpeakingFrame: ")"}
     found: list[str] = []
     for _ in range(count):
         frame = await asyncio.wait_for(ear.frames.get(), 5)
@@ -77,6 +78,14 @@ async def test_a_number_is_a_turn_that_the_hash_key_ends():
     assert [sign for sign in told if len(sign) > 1 or sign in "()"] == ["(", "(keyed) 07911123456", ")"]
     assert told.index("(") == LEAST  # the turn begins with the key that makes it a number
     assert told[-2:] == ["(keyed) 07911123456", ")"]
+
+
+async def test_where_words_make_the_turn_none_is_proposed():
+    async with keypad(proposes=False) as (worker, ear):
+        await press(worker, "5550101#")
+        told = await heard(ear, 8 + 2)
+    assert told.index("!") == LEAST
+    assert told[-1] == "(keyed) 5550101"
 
 
 async def test_a_pause_ends_it_as_well():
