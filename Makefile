@@ -55,7 +55,7 @@ serve: $(STAMP) $(PAGE) ## Answer real calls, with the keys in .env (docs/going-
 doctor: $(STAMP) ## Check keys, address, store and one emulated call, each with its remedy
 	@$(WITH_ENV) exec $(PY) scripts/doctor.py $(ARGS)
 
-bench: $(STAMP) ## Measure the house on this machine; ARGS="knowledge --shops 1000 --json out.json"
+bench: $(STAMP) $(RIG) ## Measure the house on this machine; ARGS="knowledge --shops 1000 --json out.json"
 	@$(PY) scripts/bench.py $(or $(ARGS),all)
 
 lock: $(UV) ## Write requirements.lock anew from pyproject.toml

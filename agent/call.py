@@ -26,8 +26,8 @@ from agent.events import (
 from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.onboarding import Onboarding
-from agent.knowledge.prompt import get_ai_context_for_location
-from agent.model import Caller, Shop
+from agent.knowledge.prompt import AiContext, get_ai_context_for_location, is_withheld
+from agent.model import Caller, Shop, to_e164
 from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
@@ -37,6 +37,9 @@ from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone, Tex
 from agent.settings import Settings
 from agent.stores.outbox_file import Backlog
 from agent.switchboard import Switchboard
+
+RETURNING_S = 0.3
+"""How long the conversation waits, behind the greeting, to learn whether the caller's number is known."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     log = CallLog(caller, services.bus, services.clock)
     reason: EndReason = "failed"
     receptionist: Receptionist | None = None
+    returning = asyncio.create_task(_is_returning(caller, services))
     try:
         heard = await _greet(shop, line, services)
         log.publish(
@@ -81,7 +85,8 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             business_name=shop.business_name,
             greeting=wording(shop)["greeting"],
         )
-        receptionist = _receptionist(shop, line, heard, log, services)
+        instructions = get_ai_context_for_location(shop, now=services.clock(), caller=caller, returning=await returning)
+        receptionist = _receptionist(shop, line, heard, instructions, log, services)
         services.switchboard.connect(caller.call_sid, receptionist)
         reason = await receptionist.run()
     except asyncio.CancelledError:
@@ -90,6 +95,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     except Exception:  # the caller must not pay for our mistake: /voice/after takes over
         logger.exception("call {} failed", caller.call_sid)
     finally:
+        returning.cancel()
         if line.malformed:
             logger.warning("call {}: {} messages of its stream made no sense", caller.call_sid, line.malformed)
         services.switchboard.ended(caller.call_sid, reason)
@@ -140,13 +146,25 @@ async def _greet(shop: Shop, line: Line, services: Services) -> list[str] | None
     return heard
 
 
+async def _is_returning(caller: Caller, services: Services) -> bool:
+    """Whether the book knows this number. Looked up while the greeting plays; a book that is slow has not told."""
+    if is_withheld(caller.caller):
+        return False
+    try:
+        async with asyncio.timeout(RETURNING_S):
+            return await services.desk.has_booked(caller.location_id, to_e164(caller.caller))
+    except (ChairsideError, TimeoutError) as why:
+        logger.info("call {}: not known whether the caller returns: {!r}", caller.call_sid, why)
+        return False
+
+
 def _receptionist(
-    shop: Shop, line: Line, greeting_heard: list[str] | None, log: CallLog, services: Services
+    shop: Shop, line: Line, greeting_heard: list[str] | None, instructions: AiContext, log: CallLog, services: Services
 ) -> Receptionist:
     """The conversation of this call: what it knows, how it hears, thinks and speaks."""
     return Receptionist(
         shop=shop,
-        instructions=get_ai_context_for_location(shop, now=services.clock(), caller=log.caller),
+        instructions=instructions,
         line=line,
         greeting_heard=greeting_heard,
         log=log,

@@ -22,7 +22,7 @@ from agent.model import Shop
 
 _DOES_NOT_KNOW = re.compile(
     r"\bI(?: do not|'m not| am not|'m afraid I do not| don't|'m sorry, I do not)[^.?!]{0,30}"
-    r"\b(?:know|have (?:that|this|any) (?:information|detail)|sure about)\b",
+    r"\b(?:know|have (?:that|this|it|any|an?)\b[^.?!]{0,40}\b(?:here|information|details?)|sure about)\b",
     re.IGNORECASE,
 )
 """How the model is told to say that the shop's knowledge does not answer a question."""

@@ -26,6 +26,17 @@ class Figure:
     target: float | None = None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement returns that tells more than figures."""
+
+    figures: list[Figure]
+    form: dict[str, Any]
+    """Its JSON, in place of a report's."""
+    faults: tuple[str, ...] = ()
+    """What must never be, whatever the machine is busy with."""
+
+
 @dataclass
 class Machine:
     """Where and under what conditions was measured. Shares are of all processors' time during the measurement."""

@@ -1,31 +1,51 @@
-"""Fifty bookers want overlapping times at once: who gets it, how long each waits, and whether anything is booked twice.
+"""Fifty callers want overlapping times at once: who gets one, how long each waits, and is anything booked twice.
 
-    python scripts/_bench_bookings.py --json bookings.json
+Each round has two bursts. In the first every booker writes to the store, with nothing before it: the write alone, with
+every contender in line. In the second every booker goes the way of a call, `Desk.hold`, which looks into the book,
+writes, and looks again for other times when it has lost; then the winner confirms.
 
-SQLite: every booker is a process of its own, all on one file. Supabase: real PostgreSQL and PostgREST from tests/rig,
-started here. In every round some answers are lost and every write is asked for again with the same key.
+SQLite: every booker is a process of its own, all on one file. Supabase: every booker is a task, on real PostgreSQL and
+PostgREST from tests/rig, started here. In every round some answers are lost and every write is asked for again with the
+same key. All have used the store once before the first burst, as a server has that answers calls.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
-import json
 import multiprocessing
 import sqlite3
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from typing import Any
 
-from agent.errors import Conflict, Unavailable
-from agent.model import BusyStretch, Visit, VisitPart
+from _bench import Figure, Measured, percentile, spread
+
+from agent.bookings.desk import Declined, Desk
+from agent.bookings.rules import Wanted
+from agent.errors import Conflict, NotFound, Unavailable
+from agent.model import (
+    WEEKDAYS,
+    Booking,
+    BusyStretch,
+    OpeningHours,
+    OpenInterval,
+    Professional,
+    Service,
+    Shop,
+    Visit,
+    VisitPart,
+)
 from agent.ports import BookingStore
 from agent.stores.embedded import EmbeddedStore
 from agent.stores.supabase import SupabaseStore
@@ -48,6 +68,21 @@ COUNTS = (
 )
 
 
+P99_MS = {"sqlite": 60, "supabase": 1500}
+"""What the house has set itself for the write in a burst."""
+CUT = Service(name="Cut", minutes=60, staff=("Ana",))
+SHOP = Shop(
+    location_id=1,
+    business_name="Bench",
+    phone_number="+18085550100",
+    timezone="UTC",
+    currency="USD",
+    hours=OpeningHours(week=dict.fromkeys(WEEKDAYS, (OpenInterval(opens=clock(8), closes=clock(20)),))),
+    services=(CUT,),
+    professionals=(Professional(name="Ana"),),
+)
+
+
 @dataclass(frozen=True)
 class Burst:
     """What became of one booker when all began at once: the hold it got, if any, and how long it waited."""
@@ -59,25 +94,108 @@ class Burst:
     unavailable: int
 
 
+@dataclass(frozen=True)
+class Told:
+    """One booker's round: both bursts, and whether repeating anything told something else than before."""
+
+    write: Burst
+    differs: bool
+    desk: Burst
+    alternatives: int
+    """Other times that the desk offered; none to a winner."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of this bench."""
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--bookers", type=int, default=50)
+    """What may be chosen."""
+    parser.add_argument("--rounds", type=_count, default=20, metavar="N", help="bursts of each kind (20)")
+    parser.add_argument("--bookers", type=_count, default=50, metavar="N", help="callers in each (50)")
     parser.add_argument("--backend", choices=["sqlite", "supabase", "both"], default="both")
 
 
-async def run(args: argparse.Namespace) -> dict[str, Any]:
-    """`{"backends": [{"name", "winners_per_round", "p50_ms", "p99_ms", "max_ms", "unavailable", "duplicates"}]}`
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
 
-    `duplicates` counts appointments and texts beyond one a round, stretches that overlap, and repeated writes that
-    told something else than the first. All of them ought to be 0, `winners_per_round` all 1.
+
+async def measure(arguments: argparse.Namespace) -> Measured:
+    """`{"backends": [{"name", "winners_per_round", "p50_ms", "p99_ms", "duplicates", "losers_with_alternatives"}]}`
+
+    `p50_ms` and `p99_ms` are of the write to the store, however often it had to be asked for. `winners_per_round` and
+    `losers_with_alternatives` are of the bursts at the desk; those at the store have one winner each, or it is among
+    the `duplicates`: these count appointments and texts beyond one a burst, holds left over, stretches that overlap,
+    and repeated writes that told something else than the first. All of them ought to be 0.
     """
-    backends: list[dict[str, Any]] = []
-    if args.backend != "supabase":
-        backends.append(await asyncio.to_thread(_sqlite, args.rounds, args.bookers))
-    if args.backend != "sqlite":
-        backends.append(await _supabase(args.rounds, args.bookers))
-    return {"backends": backends}
+    backends: list[Backend] = []
+    if arguments.backend != "supabase":
+        backends.append(await asyncio.to_thread(_sqlite, arguments.rounds, arguments.bookers))
+    if arguments.backend != "sqlite":
+        backends.append(await _supabase(arguments.rounds, arguments.bookers))
+    return Measured(
+        figures=[figure for backend in backends for figure in backend.figures()],
+        form={"backends": [backend.form() for backend in backends]},
+        faults=tuple(fault for backend in backends for fault in backend.faults()),
+    )
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What was measured on one store."""
+
+    name: str
+    rounds: int
+    told: list[Told]
+    counts: tuple[int, ...]
+    """Booked, held, texts, overlaps."""
+
+    def form(self) -> dict[str, Any]:
+        """As JSON; see `measure`."""
+        ms = [told.write.ms for told in self.told]
+        return {
+            "name": self.name,
+            "winners_per_round": self._winners([told.desk for told in self.told]),
+            "p50_ms": round(percentile(ms, 0.5), 1),
+            "p99_ms": round(percentile(ms, 0.99), 1),
+            "duplicates": self._duplicates(),
+            "losers_with_alternatives": sum(told.desk.held is None and told.alternatives > 0 for told in self.told),
+        }
+
+    def figures(self) -> list[Figure]:
+        """For the table."""
+        writes, desks = [told.write for told in self.told], [told.desk for told in self.told]
+        losers = [told for told in self.told if told.desk.held is None]
+        left_alone = sum(not told.alternatives for told in losers)
+        return [
+            *spread(f"{self.name}, the write", [one.ms for one in writes], "ms", p99_target=P99_MS[self.name]),
+            Figure(f"{self.name}, the write, slowest", max(one.ms for one in writes), "ms"),
+            *spread(f"{self.name}, at the desk", [one.ms for one in desks], "ms"),
+            Figure(f"{self.name}, asked again while busy", sum(one.unavailable for one in writes + desks), "times"),
+            Figure(f"{self.name}, booked twice", self._duplicates(), "times", 0),
+            Figure(f"{self.name}, losers", len(losers), "callers"),
+            Figure(f"{self.name}, losers offered no other time", left_alone, "callers", 0),
+        ]
+
+    def faults(self) -> tuple[str, ...]:
+        """What must not be at any speed."""
+        form = self.form()
+        losers = sum(told.desk.held is None for told in self.told)
+        wrong = {
+            "something was booked twice": form["duplicates"] > 0,
+            "not every round has one winner": set(form["winners_per_round"]) != {1},
+            "losers were offered no other time": form["losers_with_alternatives"] != losers,
+        }
+        return tuple(f"{self.name}: {what}" for what, is_so in wrong.items() if is_so)
+
+    def _winners(self, bursts: list[Burst]) -> list[int]:
+        won = Counter(burst.round for burst in bursts if burst.held)
+        return [won[of_round] for of_round in range(self.rounds)]
+
+    def _duplicates(self) -> int:
+        booked, held, texts, overlaps = self.counts
+        expected = 2 * self.rounds
+        several = sum(abs(won - 1) for won in self._winners([told.write for told in self.told]))
+        differing = sum(told.differs for told in self.told)
+        return abs(booked - expected) + held + abs(texts - expected) + overlaps + several + differing
 
 
 def _wanted(number: int, of_round: int) -> Visit:
@@ -103,6 +221,37 @@ async def _burst(book: BookingStore, number: int, of_round: int, *, loses_answer
             unavailable += 1
 
 
+async def _at_desk(desk: Desk, number: int, of_round: int) -> tuple[Burst, Booking | Declined]:
+    """Ask the desk for a time as a call does, however often it has to be asked."""
+    began = time.perf_counter()
+    unavailable = 0
+    at = NOW + timedelta(days=1 + of_round, hours=4, minutes=15 * (number % TIMES))
+    wanted = Wanted(services=(CUT,), staff=("Ana",))
+    while True:
+        try:
+            found = await desk.hold(1, wanted, at, key=f"desk/{of_round}/{number}", call_sid=f"CAdesk{number}")
+        except Unavailable:
+            unavailable += 1
+            continue
+        held = found.booking_id if isinstance(found, Booking) else None
+        return Burst(number, of_round, held, 1000 * (time.perf_counter() - began), unavailable), found
+
+
+async def _after_desk(desk: Desk, burst: Burst, found: Booking | Declined) -> int:
+    """The winner confirms. Returns how many other times a loser was offered."""
+    if isinstance(found, Declined):
+        return len(found.alternatives)
+    made = await desk.confirm(
+        found,
+        key=f"desk/{burst.round}/{burst.number}",
+        customer_name=f"Booker {burst.number}",
+        customer_phone="+18085550199",
+    )
+    if isinstance(made, Declined):
+        raise ValueError(f"what was held could not be booked: {made}")
+    return 0
+
+
 async def _repeat(book: BookingStore, burst: Burst) -> bool:
     """Confirm what was won, and ask for everything again. True when that told something else than before."""
     differs = await _hold(book, burst.number, burst.round) != burst.held
@@ -110,6 +259,17 @@ async def _repeat(book: BookingStore, burst: Burst) -> bool:
         made = [await _confirm(book, burst.held, burst.number, burst.round) for _ in range(2)]
         differs |= made[0] != made[1]
     return differs
+
+
+async def _warm(book: BookingStore, number: int) -> None:
+    """Use both connections once, and leave nothing behind."""
+    await book.bookings_between(1, NOW, NOW + timedelta(days=1), now=NOW)
+    with contextlib.suppress(NotFound):
+        await book.cancel(1, str(uuid.uuid4()), key=f"warm/{number}", now=NOW)
+
+
+def _desk(book: BookingStore) -> Desk:
+    return Desk(book, lambda _: SHOP, lambda: NOW)
 
 
 async def _lose_answer(writing: asyncio.Task[str | None], turns: int) -> None:
@@ -151,9 +311,9 @@ async def _confirm(book: BookingStore, booking_id: str, number: int, of_round: i
 # SQLite: a process a booker
 
 
-def _sqlite(rounds: int, bookers: int) -> dict[str, Any]:
+def _sqlite(rounds: int, bookers: int) -> Backend:
     processes = multiprocessing.get_context("forkserver")  # loads the house once, not fifty times
-    processes.set_forkserver_preload(["agent.stores.embedded", "agent.stores.supabase"])
+    processes.set_forkserver_preload(["agent.bookings.desk", "agent.stores.embedded", "agent.stores.supabase"])
     with tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder:
         path = Path(folder) / "chairside.db"
         asyncio.run(_create(path))
@@ -161,12 +321,12 @@ def _sqlite(rounds: int, bookers: int) -> dict[str, Any]:
         booking = [processes.Process(target=_booker, args=(path, n, rounds, gate, queue)) for n in range(bookers)]
         for process in booking:
             process.start()
-        told: list[tuple[Burst, bool]] = [queue.get(timeout=120) for _ in range(rounds * bookers)]
+        told: list[Told] = [queue.get(timeout=120) for _ in range(rounds * bookers)]
         for process in booking:
             process.join()
         with closing(sqlite3.connect(path)) as database:
             counts = *database.execute(COUNTS).fetchone(), *database.execute(OVERLAPS["sqlite"]).fetchone()
-    return _report("sqlite", told, rounds, counts)
+    return Backend("sqlite", rounds, told, counts)
 
 
 async def _create(path: Path) -> None:
@@ -177,12 +337,18 @@ async def _create(path: Path) -> None:
 def _booker(path: Path, number: int, rounds: int, gate: Any, told: Any) -> None:
     async def book() -> None:
         async with EmbeddedStore.open(path) as store:
+            await _warm(store.bookings, number)
+            desk = _desk(store.bookings)
             for of_round in range(rounds):
                 loses_answer = (number + of_round) % LOSES_ANSWER == 0
                 await asyncio.to_thread(gate.wait, 60)
-                burst = await _burst(store.bookings, number, of_round, loses_answer=loses_answer)
+                write = await _burst(store.bookings, number, of_round, loses_answer=loses_answer)
                 await asyncio.to_thread(gate.wait, 60)
-                told.put((burst, await _repeat(store.bookings, burst)))
+                differs = await _repeat(store.bookings, write)
+                await asyncio.to_thread(gate.wait, 60)
+                burst, found = await _at_desk(desk, number, of_round)
+                await asyncio.to_thread(gate.wait, 60)
+                told.put(Told(write, differs, burst, await _after_desk(desk, burst, found)))
 
     asyncio.run(book())
 
@@ -190,57 +356,31 @@ def _booker(path: Path, number: int, rounds: int, gate: Any, told: Any) -> None:
 # Supabase: a task a booker, through the gateway and PostgREST
 
 
-async def _supabase(rounds: int, bookers: int) -> dict[str, Any]:
+async def _supabase(rounds: int, bookers: int) -> Backend:
     sys.path.insert(0, str(ROOT / "tests"))
     postgres, project = importlib.import_module("rig.postgres"), importlib.import_module("rig.project")
     with (
         postgres.running(postgres.installations()[0]) as cluster,
         project.running(cluster, "bench", project.migrate) as rig,
     ):
-        told: list[tuple[Burst, bool]] = []
+        told: list[Told] = []
         async with SupabaseStore.open(rig.url, rig.gateway.secret_key) as store:
-            await store.bookings.bookings_between(1, NOW, NOW, now=NOW)
+            await asyncio.gather(*(_warm(store.bookings, number) for number in range(bookers)))
             for of_round in range(rounds):
                 rig.gateway.faults += ["lost answer"] * (bookers // LOSES_ANSWER)
-                burst = (_burst(store.bookings, number, of_round, loses_answer=False) for number in range(bookers))
-                bursts = await asyncio.gather(*burst)
-                told += zip(bursts, await asyncio.gather(*(_repeat(store.bookings, b) for b in bursts)), strict=True)
+                told += await _round(store.bookings, of_round, bookers)
         with rig.connect() as database:
             counts = *database.execute(COUNTS).fetchone(), *database.execute(OVERLAPS["supabase"]).fetchone()
-    return _report("supabase", told, rounds, counts)
+    return Backend("supabase", rounds, told, counts)
 
 
-def _report(name: str, told: list[tuple[Burst, bool]], rounds: int, counts: tuple[int, ...]) -> dict[str, Any]:
-    booked, held, texts, overlaps = counts
-    ms = sorted(burst.ms for burst, _ in told)
-    winners = Counter(burst.round for burst, _ in told if burst.held)
-    differing = sum(differs for _, differs in told)
-    return {
-        "name": name,
-        "winners_per_round": [winners[of_round] for of_round in range(rounds)],
-        "p50_ms": round(ms[len(ms) // 2], 1),
-        "p99_ms": round(ms[int(0.99 * (len(ms) - 1))], 1),
-        "max_ms": round(ms[-1], 1),
-        "unavailable": sum(burst.unavailable for burst, _ in told),
-        "duplicates": abs(booked - rounds) + held + abs(texts - rounds) + overlaps + differing,
-    }
-
-
-def main() -> int:
-    """Print the figures, or write them with `--json FILE`. 1 when something was booked twice."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
-    parser.add_argument("--json", metavar="FILE", nargs="?", const="-", default="-")
-    args = parser.parse_args()
-    figures = asyncio.run(run(args))
-    text = json.dumps(figures, indent=2)
-    if args.json == "-":
-        print(text)
-    else:
-        Path(args.json).write_text(text + "\n")
-    every = figures["backends"]
-    return int(any(one["duplicates"] or set(one["winners_per_round"]) != {1} for one in every))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+async def _round(book: BookingStore, of_round: int, bookers: int) -> list[Told]:
+    every, desk = range(bookers), _desk(book)
+    writes = await asyncio.gather(*(_burst(book, number, of_round, loses_answer=False) for number in every))
+    differ = await asyncio.gather(*(_repeat(book, burst) for burst in writes))
+    asked = await asyncio.gather(*(_at_desk(desk, number, of_round) for number in every))
+    offered = await asyncio.gather(*(_after_desk(desk, burst, found) for burst, found in asked))
+    return [
+        Told(write, differs, burst, others)
+        for write, differs, (burst, _), others in zip(writes, differ, asked, offered, strict=True)
+    ]

@@ -1,11 +1,13 @@
 """Measure the house on this machine, on the real clock: figures as a table, and as JSON.
 
     python scripts/bench.py knowledge [--shops 10000] [--json FILE]
+    python scripts/bench.py bookings [--rounds 20] [--bookers 50] [--backend both] [--json FILE]
     python scripts/bench.py all [--json FILE]
 
-One file a measurement: `_bench_NAME.py` with `add_arguments(parser)` and `async measure(arguments) -> list[Figure]`.
-Nothing leaves the machine. Exit codes: 0 measured, 1 it failed, 2 what was given is wrong. Whether a figure meets
-its target is told, not judged: a shared machine has bad moments.
+One file a measurement: `_bench_NAME.py` with `add_arguments(parser)` and `async measure(arguments)`, which returns
+`list[Figure]`, or `Measured` where its JSON has a form of its own. Nothing leaves the machine. Exit codes: 0 measured,
+1 it failed, 2 what was given is wrong. Whether a figure meets its target is told, not judged: a shared machine has bad
+moments; what is wrong at any speed, as something booked twice, is a failure.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from _bench import Report, observed, show
+from _bench import Figure, Measured, Report, observed, show
 
 MEASUREMENTS = {
     "knowledge": "ten thousand shops in memory: start, refresh, lookup, memory",
+    "bookings": "fifty callers want overlapping times at once: who gets one, and how long each waits",
 }
 
 
@@ -33,13 +36,14 @@ def main(words: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if words is None else words)
     arguments = _parser(given).parse_args(given)
     try:
-        told = _all() if arguments.what == "all" else [_one(arguments)]
+        told, faults = (_all(), ()) if arguments.what == "all" else _one(arguments)
         if arguments.json is not None:
             _write(told, arguments.json)
     except (OSError, subprocess.CalledProcessError) as why:
-        print(f"[bench] {why}", file=sys.stderr)
-        return 1
-    return 0
+        faults = (str(why),)
+    for fault in faults:
+        print(f"[bench] {fault}", file=sys.stderr)
+    return 1 if faults else 0
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -56,23 +60,25 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _one(arguments: argparse.Namespace) -> dict[str, Any]:
+def _one(arguments: argparse.Namespace) -> tuple[object, tuple[str, ...]]:
+    """Its JSON, and what must not be."""
     chosen = {name: value for name, value in vars(arguments).items() if name not in ("what", "json")}
     with observed() as machine:
-        figures = asyncio.run(_module(arguments.what).measure(arguments))
+        found = cast("Measured | list[Figure]", asyncio.run(_module(arguments.what).measure(arguments)))
+    figures = found.figures if isinstance(found, Measured) else found
     report = Report(arguments.what, chosen, machine, figures)
     show(report, to=sys.stderr if arguments.json == "-" else sys.stdout)
-    return report.as_json()
+    return (found.form, found.faults) if isinstance(found, Measured) else ([report.as_json()], ())
 
 
-def _all() -> list[dict[str, Any]]:
-    """Each in a process of its own, so that none pays for another's memory."""
-    told: list[dict[str, Any]] = []
+def _all() -> dict[str, Any]:
+    """Each by its name, in a process of its own, so that none pays for another's memory."""
+    told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder:
         for name in MEASUREMENTS:
             out = Path(folder) / f"{name}.json"
             subprocess.run([sys.executable, __file__, name, "--json", str(out)], check=True)
-            told += json.loads(out.read_text())
+            told[name] = json.loads(out.read_text())
     return told
 
 
@@ -80,7 +86,7 @@ def _module(name: str) -> Any:
     return import_module(f"_bench_{name}")
 
 
-def _write(told: list[dict[str, Any]], where: str) -> None:
+def _write(told: object, where: str) -> None:
     text = json.dumps(told, indent=2) + "\n"
     if where == "-":
         sys.stdout.write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import dropwhile
 
@@ -75,7 +76,8 @@ def _valid(digits: str, country: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     # Numbers set aside for fiction (555-01xx) are possible, not valid: dialling them is the caller's business.
-    if not phonenumbers.is_possible_number(number):
+    # A number without its area code leads nowhere, though libphonenumber calls it possible, too.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -143,15 +145,95 @@ def _capitalised(word: str) -> str:
     return re.sub(r"(^|['-])([^\W\d_])", lambda match: match.group(1) + match.group(2).upper(), word)
 
 
-def amend_name(known: str, words: str) -> str | None:
-    """`known` with the word replaced that the spelling in `words` is nearest to; None when nothing is spelled."""
+def amend_name(known: str, words: str, *, settled: frozenset[str] = frozenset()) -> str | None:
+    """`known` with the word replaced that the spelling in `words` is nearest to; None when nothing is spelled.
+
+    "First name" or "surname" in `words` says which. Words of `settled` are replaced only if there is no other.
+    """
     name = name_from_spelling(words)
     parts = known.split()
     if name is None or len(name.split()) >= len(parts):
         return name
+    if len(parts) == 2 and (both := _both_in_one(parts, name)) is not None:
+        return both
+    which = _which(parts, words, name, settled)
+    return " ".join([*parts[:which], name, *parts[which + 1 :]])
 
-    def likeness(part: str) -> float:
-        return SequenceMatcher(None, part.lower(), name.lower()).ratio()
 
-    nearest = max(parts, key=likeness)
-    return " ".join(name if part == nearest else part for part in parts)
+def _which(parts: Sequence[str], words: str, name: str, settled: frozenset[str]) -> int:
+    said = words.lower()
+    if re.search(r"\b(?:surname|last name|family name)\b", said):
+        return len(parts) - 1
+    if re.search(r"\b(?:first|given|christian) name\b", said):
+        return 0
+    open_ = [at for at, part in enumerate(parts) if part not in settled] or range(len(parts))
+    return max(open_, key=lambda at: _likeness(parts[at], name))
+
+
+def _both_in_one(parts: Sequence[str], name: str) -> str | None:
+    """First name and surname spelled without a break, parted where they fit the known ones best."""
+    if _likeness("".join(parts), name) <= max(_likeness(part, name) for part in parts):
+        return None
+    cuts = range(2, len(name) - 1)
+    if len(name) < max(map(len, parts)) + 2 or not cuts:
+        return None
+    at = max(cuts, key=lambda cut: _likeness(parts[0], name[:cut]) + _likeness(parts[1], name[cut:]))
+    return f"{name[:at]} {_capitalised(name[at:])}"
+
+
+def _likeness(one: str, other: str) -> float:
+    """0 to 1, by letters and by sound: Siobhan has few letters of Chevonne, and all of its consonants."""
+    letters = SequenceMatcher(None, one.lower(), other.lower()).ratio()
+    return (letters + (_consonants(one) == _consonants(other))) / 2
+
+
+def _consonants(word: str) -> str:
+    """Soundex's classes of consonants that sound alike, doubled ones once; vowels, h, w and y are silent."""
+    return re.sub(r"(.)\1+", r"\1", "".join(_SOUNDEX.get(letter, "") for letter in word.lower()))
+
+
+_SOUNDEX = {letter: group[0] for group in ("bfpv", "cgjkqsxz", "dt", "l", "mn", "r") for letter in group}
+
+
+def name_as_spelled(name: str, turns: Sequence[str]) -> str:
+    """`name` in the letters the caller spelled it with, if they did: "Chevonne Nguyen" and "S, I, O, B, H, A, N".
+
+    `turns` are all of the caller's. What is spelled before the name was spoken of, an address, or letters that are
+    only part of another sentence ("an O P I gel") amend nothing.
+    """
+    began = next((at for at, words in enumerate(turns) if _speaks_of(name, words)), len(turns))
+    settled: frozenset[str] = frozenset()
+    for words in turns[began:]:
+        if email_from_words(words) is not None or not _is_spelling(name, words):
+            continue
+        amended = amend_name(name, words, settled=settled) or name
+        # A name as it is written (McDonald) says more than its letters do.
+        name = name if _same_letters(amended, name) else amended
+        settled |= {*(name_from_spelling(words) or "").split()} & {*name.split()}
+    return name
+
+
+def _speaks_of(name: str, words: str) -> bool:
+    said = {*re.findall(r"[^\W\d_]+", words.lower()), *(name_from_spelling(words) or "").lower().split()}
+    return any(part in said for part in re.findall(r"[^\W\d_]+", name.lower()))
+
+
+def _is_spelling(name: str, words: str) -> bool:
+    """Whether letters are what a turn is about: most of its words, announced as such, or near to the name's own."""
+    spelled = name_from_spelling(words)
+    if spelled is None or spelled.lower() in _NO_NAMES:
+        return False
+    if len(spelled) < 3 and spelled[0].lower() not in {part[0].lower() for part in name.split()}:
+        return False
+    told = re.findall(r"[^\W\d_]+", _EXPLAINED.sub(r"\1", words.lower()))
+    letters = sum(map(len, spelled.split()))
+    near = any(_likeness(part, spelled) >= 0.6 for part in name.split())
+    return letters * 2 >= len(told) or "spel" in words.lower() or near
+
+
+_NO_NAMES = frozenset({"am", "pm", "ok", "uk", "us", "usa", "tv", "uv", "id", "diy"})
+_EXPLAINED = re.compile(r"\b(\w) (?:as in|for|like) \w+")
+
+
+def _same_letters(one: str, other: str) -> bool:
+    return re.sub(r"[\W_]", "", one).casefold() == re.sub(r"[\W_]", "", other).casefold()

@@ -21,6 +21,8 @@ ALTERNATIVES = 3
 """As many times as a caller can keep in mind."""
 MANY = 200
 """More times than a day has."""
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before any book of ours began."""
 
 
 class Offer(Model):
@@ -160,12 +162,18 @@ class Desk:
         """What is booked under a number and not over yet; by start."""
         return await self._store.bookings_of(location_id, customer_phone, since=self._clock())
 
+    async def has_booked(self, location_id: int, customer_phone: str) -> bool:
+        """Whether anything stands or stood in the book under this number. Whose it is, it does not tell."""
+        if not customer_phone:
+            return False
+        return bool(await self._store.bookings_of(location_id, customer_phone, since=EVER))
+
     async def is_new_client(self, location_id: int, customer_phone: str) -> bool:
         """Whether nothing was ever booked under this number and came to pass. A withheld number is new."""
         if not customer_phone:
             return True
         now = self._clock()
-        known = await self._store.bookings_of(location_id, customer_phone, since=datetime(2000, 1, 1, tzinfo=UTC))
+        known = await self._store.bookings_of(location_id, customer_phone, since=EVER)
         return not any(booking.visit.ends <= now for booking in known)
 
     def is_late(self, booking: Booking) -> bool:

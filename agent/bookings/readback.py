@@ -64,14 +64,15 @@ def ordinal(number: int) -> str:
 def spoken_phone(number: str, *, country: str = "") -> str:
     """An E.164 number digit by digit, in the groups it is written in: "five five five, zero one zero one".
 
-    A number of `country` is read in its national form, another with "plus" and its country code. What is no phone
-    number ("anonymous") comes back as it is.
+    A number with the calling code of `country` is read in its national form, another with "plus" and its country
+    code. What is no phone number ("anonymous") comes back as it is.
     """
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
         return number
-    home = phonenumbers.region_code_for_number(parsed) == country.upper()
+    # By calling code, not by region: a British mobile may be of Guernsey, and is dialled like any other.
+    home = phonenumbers.country_code_for_region(country.upper()) == parsed.country_code
     style = phonenumbers.PhoneNumberFormat.NATIONAL if home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
     written = phonenumbers.format_number(parsed, style)
     groups = "".join(character if character.isdigit() or character == "+" else " " for character in written).split()

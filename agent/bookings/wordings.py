@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import groupby
 
-from agent.bookings.readback import spoken_day, spoken_time
+from agent.bookings.readback import spoken_day, spoken_phone, spoken_time
 from agent.model import Booking, Shop, Visit, VisitPart, local
 
 ANYTHING_ELSE = "Is there anything else I can do for you?"
@@ -66,6 +66,11 @@ def read_back(held: Booking, shop: Shop, *, now: datetime, name: str, moved_from
         )
     asks = "Shall I book that?" if name else "Shall I book that, and what name may I put it under?"
     return f"I can offer you {what}. {asks}"
+
+
+def number_read_back(number: str, shop: Shop) -> str:
+    """A number that was given, digit by digit, and the question whether it is right."""
+    return f"Let me read that number back: {spoken_phone(number, country=shop.country)}. Is that right?"
 
 
 def booked(booking: Booking, shop: Shop, *, now: datetime) -> str:

@@ -34,6 +34,7 @@ _BOOK = re.compile(
 _ASKS = re.compile(r"\b(do you have|have you got|anything|what else|is there|are there|free|available|any)\b|\?$", re.I)
 _PERSON = re.compile(r"\b(real person|human|somebody|someone|manager|a person|put me through|speak to)\b", re.I)
 _NAME = re.compile(r"\b(?i:my name is|this is|it'?s|it is|i am|i'm|under|name'?s|for)\s+([A-Z][\w'-]+ [A-Z][\w'-]+)")
+_NUMBER = re.compile(r"\+?\d[\d\s().-]{5,}\d")
 _ONLY_NAME = re.compile(r"^\W*([A-Z][\w'-]+ [A-Z][\w'-]+)\W*(?:$|[.,])")
 
 
@@ -68,7 +69,8 @@ def book(body: Json, notes: Notes, offered: frozenset[str]) -> Act | None:
     talk = _read(body)
     if _PERSON.search(talk.heard) and "transfer_to_person" in offered:
         return Act(tool="transfer_to_person", arguments={"reason": "the caller asks for a person"})
-    if talk.is_held and (_YES.search(talk.heard) or (talk.name and _ONLY_NAME.search(talk.heard))):
+    gives_name = talk.name and _ONLY_NAME.search(talk.heard)
+    if talk.is_held and (_YES.search(talk.heard) or gives_name or _NUMBER.search(talk.heard)):
         return _confirm(talk)
     if talk.is_cancelling and _YES.search(talk.heard):
         return Act(tool="cancel_appointment", arguments={"which": talk.heard})
@@ -90,9 +92,11 @@ def name_in(words: str) -> str:
 def _confirm(talk: _Talk) -> Act:
     if not talk.name:
         return Act(say="What name may I put it under?")
-    if not any(_YES.search(turn) for turn in talk.turns[-2:]):
+    numbers = [found[0] for turn in talk.turns if (found := _NUMBER.search(turn))]
+    if not numbers and not any(_YES.search(turn) for turn in talk.turns[-2:]):
         return Act(say="Thank you. Shall I book it for you?")
-    return Act(tool="confirm_appointment", arguments={"name": talk.name})
+    phone = {"phone": numbers[-1]} if numbers else {}
+    return Act(tool="confirm_appointment", arguments={"name": talk.name, **phone})
 
 
 def _cancel(talk: _Talk) -> Act:

@@ -333,6 +333,7 @@ class Line:
                 await self._socket.send_dtmf(digit)
                 self._dtmf += digit
             await asyncio.sleep(_KEY_S)
+        self._listening_since = self._now()  # an answer to the keys is one that comes after them
 
     # The end
 

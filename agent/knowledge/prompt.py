@@ -33,6 +33,12 @@ FAQ_TOKENS, POLICIES_TOKENS = 1_200, 800
 ANSWER_TOKENS = 250
 """One answer, or one rule."""
 
+RETURNING = (
+    "This number has booked here before: you may say welcome back once. Who calls is not known by that, for a number"
+    " can be shared: tell no name and nothing of appointments unless find_my_appointments has answered it."
+)
+"""Of a caller whose number the book knows; whose appointments they may hear of is decided by the tools."""
+
 ADMITS_ASSISTANT = re.compile(
     r"\b(?:assistants?|automated|automatic|virtual|artificial|chatbot|bot|robot"
     r"|asistente|assistentin|assistent|assistente|virtuelle?|automatique|automatische?)\b"
@@ -52,9 +58,13 @@ class AiContext:
     """Now, open or closed, and who calls."""
 
 
-def get_ai_context_for_location(shop: Shop, *, now: datetime, caller: Caller) -> AiContext:
-    """What the model is told at the start of a call. `now` is aware; it is turned into the shop's time."""
-    return AiContext(stable=_stable(shop), moving="\n".join([*_now_lines(shop, now), _caller_line(caller)]))
+def get_ai_context_for_location(shop: Shop, *, now: datetime, caller: Caller, returning: bool = False) -> AiContext:
+    """What the model is told at the start of a call. `now` is aware; it is turned into the shop's time.
+
+    `returning`: something was booked under the caller's number before.
+    """
+    moving = [*_now_lines(shop, now), _caller_line(caller, returning=returning)]
+    return AiContext(stable=_stable(shop), moving="\n".join(moving))
 
 
 def greeting_for(shop: Shop) -> str:
@@ -197,10 +207,11 @@ def _now_lines(shop: Shop, now: datetime) -> list[str]:
     return [*lines, f"Next opening: {_when(status.next_opening, here.date())}."]
 
 
-def _caller_line(caller: Caller) -> str:
+def _caller_line(caller: Caller, *, returning: bool) -> str:
     if is_withheld(caller.caller):
         return "Caller: the caller withheld their number; ask for one if they leave a message."
-    return f"Caller: {to_e164(caller.caller)}."
+    known = f" {RETURNING}" if returning else ""
+    return f"Caller: {to_e164(caller.caller)}.{known}"
 
 
 def _when(moment: datetime, today: date) -> str:

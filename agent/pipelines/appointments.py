@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.bookings import wordings
-from agent.bookings.capture import phone_from_words
+from agent.bookings.capture import name_as_spelled, phone_from_words
 from agent.bookings.consent import consents
 from agent.bookings.dates import DateQuestion, When, resolve
 from agent.bookings.desk import Declined, Desk, Offer, wanted_of
@@ -30,6 +30,11 @@ MAX_WORDS = 600
 """Longer than anybody speaks in a turn."""
 NOT_YOURS = "I cannot find an appointment under that name and the number you are calling from."
 WITHHELD = "Your number is withheld, so I cannot look into appointments. I can take a message instead."
+ASK_NUMBER = (
+    "Your number is withheld. Which number can the shop reach you on?"
+    " You can say it, or key it in and press the hash key."
+)
+NOT_THE_NUMBER = "I did not get that number whole. Could you key it in, and then press the hash key?"
 NOTHING_HELD = "Nothing is being kept for you yet. What would you like to book, and when?"
 ASK_NAME = "What name is the appointment under?"
 ASK_AGAIN = "Which one do you mean?"
@@ -59,6 +64,14 @@ class _Pending:
     turn: int
 
 
+@dataclass(frozen=True)
+class _Number:
+    """A number the caller gave, and in which turn it was read back to them."""
+
+    e164: str
+    turn: int
+
+
 class Appointments:
     """The state of one call. Raises StoreError, when the store fails, and nothing else."""
 
@@ -75,6 +88,7 @@ class Appointments:
         self._cancelling: _Pending | None = None
         self._own: tuple[Booking, ...] = ()
         self._name = ""
+        self._given: _Number | None = None
         self._made = False
 
     def listen(self, turns: Sequence[str]) -> None:
@@ -137,13 +151,11 @@ class Appointments:
         ready = [pending for pending in self._holds.values() if self._agreed(pending.turn)]
         if not ready:
             return self._ask_yes(list(self._holds.values()))
-        number = self._number(phone)
         who = self._who(name)
         if not who and any(pending.booking.moves is None for pending in ready):
             return Reply("refused", "What name may I put it under?")
-        if not number:
-            return Reply("refused", "Your number is withheld. Which number can the shop reach you on?")
-        return await self._book(ready, who, number, key)
+        number = self._number(phone)
+        return number if isinstance(number, Reply) else await self._book(ready, who, number, key)
 
     async def _book(self, ready: Sequence[_Pending], name: str, number: str, key: str) -> Reply:
         said: list[str] = []
@@ -244,19 +256,32 @@ class Appointments:
         return any(consents(words) for words in self._heard[since:]) and not _took_back(self._heard[since:])
 
     def _who(self, name: str) -> str:
-        """The name to book under: one the caller said, or the one they proved to be."""
+        """The name to book under: one the caller said, in the letters they spelled it with, or the one they proved."""
         name = " ".join(name.split())[:200]
         if name and is_said(name, self._heard):
-            self._name = name
+            self._name = name_as_spelled(name, self._heard)
         return self._name
 
-    def _number(self, phone: str) -> str:
-        """The number to book under: the line's, or one the caller gave when theirs is withheld."""
-        if self._phone or not phone:
+    def _number(self, phone: str) -> str | Reply:
+        """The number to book under: the line's, or where that is withheld one that was read back and agreed to."""
+        if self._phone:
             return self._phone
         given = phone_from_words(phone, self._shop.country)
-        said = {phone_from_words(words, self._shop.country) for words in self._heard}
-        return given if given is not None and given in said else ""
+        if phone.strip() and (given is None or not self._is_dictated(given)):
+            return Reply("refused", NOT_THE_NUMBER, {"booked": False})
+        if given is not None and (self._given is None or self._given.e164 != given):
+            self._given = _Number(given, self._turn)
+        elif self._given is None:
+            return Reply("refused", ASK_NUMBER, {"booked": False})
+        elif self._agreed(self._given.turn):
+            return self._given.e164
+        say = wordings.number_read_back(self._given.e164, self._shop)
+        return Reply("refused", say, {"booked": False, "reason": "the caller has not said yes to this number yet"})
+
+    def _is_dictated(self, number: str) -> bool:
+        """Whether the caller said or keyed in a number, in one turn or in up to three."""
+        spans = (" ".join(self._heard[at : at + many]) for many in (1, 2, 3) for at in range(len(self._heard)))
+        return any(phone_from_words(words, self._shop.country) == number for words in spans)
 
     def _is_theirs(self, booking: Booking, name: str, detail: str) -> bool:
         """Number of the line plus name, or number plus one detail, each said by the caller in this call."""

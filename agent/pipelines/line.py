@@ -158,6 +158,10 @@ class Line:
         if audioop.rms(pcm, 2) > VOICED_RMS:
             self._caller_voice_at = asyncio.get_running_loop().time()
 
+    def caller_keyed(self) -> None:
+        """Note when a key was last pressed: an answer to a keyed number is waited for from then on."""
+        self._caller_voice_at = asyncio.get_running_loop().time()
+
     def agent_audio(self, pcm: bytes) -> None:
         """Note the first voiced audio of an answer."""
         if self._answer_due_since is None or audioop.rms(pcm, 2) <= VOICED_RMS:
@@ -168,7 +172,7 @@ class Line:
             self.listener.answer_began(waited * 1000)
 
     def ms_since_caller_voice(self) -> float | None:
-        """How long ago the caller's voice was last heard on the line; None before the first word."""
+        """How long ago the caller's voice, or a key, was last heard on the line; None before the first."""
         if self._caller_voice_at is None:
             return None
         return (asyncio.get_running_loop().time() - self._caller_voice_at) * 1000
@@ -218,6 +222,7 @@ class LineSerializer(TwilioFrameSerializer):
         except ValueError:
             self._line.malformed += 1
             return None
+        self._line.caller_keyed()
         if self._line.listener is not None:
             self._line.listener.digit_pressed(key.value)
         return InputDTMFFrame(button=key)

@@ -26,6 +26,7 @@ from agent.knowledge.prompt import AiContext, key_terms
 from agent.model import Shop
 from agent.pipelines.appointments import Appointments
 from agent.pipelines.greeting import Phrases, wording
+from agent.pipelines.keypad import Keypad
 from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog, Tap
@@ -132,6 +133,7 @@ class Receptionist:
             Pipeline(
                 [
                     transport.input(),  # the caller's voice
+                    Keypad(proposes=self._settings.stt != "nova"),  # a number keyed in is a turn as well
                     call.stt,  # becomes words
                     self._tap.ears,  # which operators see at once
                     user,  # a whole turn goes into the history

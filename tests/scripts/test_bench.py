@@ -32,6 +32,18 @@ def test_the_knowledge_is_measured_as_a_table_and_as_json(start: Start, tmp_path
     assert "Python" in out.splitlines()[-1]
 
 
+def test_the_bookings_are_measured_on_both_stores(start: Start, tmp_path: Path):
+    process = start("bench.py", "bookings", "--rounds", "2", "--bookers", "5", "--json", tmp_path / "out.json")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    (told,) = json.loads((tmp_path / "out.json").read_text()).values()
+    assert [backend.pop("name") for backend in told] == ["sqlite", "supabase"]
+    for backend in told:
+        assert 0 < backend.pop("p50_ms") <= backend.pop("p99_ms")
+        assert backend == {"winners_per_round": [1, 1], "duplicates": 0, "losers_with_alternatives": 8}
+    assert "supabase, at the desk, p99" in out
+
+
 def test_json_on_standard_output_is_alone_there(start: Start):
     process = start("bench.py", "knowledge", *FEW, "--json")
     out, err = process.communicate(timeout=60)
@@ -40,7 +52,10 @@ def test_json_on_standard_output_is_alone_there(start: Start):
     assert "start with 40 shops" in err
 
 
-@pytest.mark.parametrize("wrong", [(), ("weather",), ("knowledge", "--shops", "0"), ("knowledge", "--shops", "many")])
+@pytest.mark.parametrize(
+    "wrong",
+    [(), ("weather",), ("knowledge", "--shops", "0"), ("knowledge", "--shops", "many"), ("bookings", "--rounds", "0")],
+)
 def test_what_is_given_wrong_is_told(start: Start, wrong: tuple[str, ...]):
     process = start("bench.py", *wrong)
     _, err = process.communicate(timeout=60)

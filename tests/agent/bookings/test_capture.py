@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.bookings.capture import amend_name, email_from_words, name_from_spelling, phone_from_words
+from agent.bookings.capture import amend_name, email_from_words, name_as_spelled, name_from_spelling, phone_from_words
 from agent.bookings.readback import spelled, spoken_email, spoken_phone
 
 QUIET = settings(deadline=None, database=None, derandomize=True, max_examples=150)
@@ -29,6 +29,10 @@ QUIET = settings(deadline=None, database=None, derandomize=True, max_examples=15
         ("two twelve five fifty five oh one oh one", "US", "+12125550101"),
         ("eight hundred five five five oh one double nine", "US", "+18005550199"),
         ("two one two triple five oh one oh one", "US", "+12125550101"),
+        ("(keyed) 07944123456", "GB", "+447944123456"),
+        ("(keyed) 00447944123456", "GB", "+447944123456"),
+        ("(keyed) 0794", "GB", None),
+        ("five five five oh one oh one", "US", None),
         ("seven eight nine", "US", None),
         ("my number is private", "US", None),
         ("", "US", None),
@@ -134,3 +138,28 @@ def test_any_words_are_read_or_not(words: str) -> None:
     email_from_words(words)
     name_from_spelling(words)
     amend_name(words, words)
+    name_as_spelled(words, [words, words])
+
+
+@pytest.mark.parametrize(
+    ("name", "turns", "written"),
+    [
+        ("Chevonne Nguyen", ["My name is Chevonne Nguyen. S I O B H A N, N G U Y E N."], "Siobhan Nguyen"),
+        ("Chevonne Nguyen", ["Chevonne Nguyen", "No, S as in sugar, I, O, B as in boy, H, A, N."], "Siobhan Nguyen"),
+        ("Shivon Nguen", ["Shivon Nguen", "it's spelled N G U Y E N", "S I O B H A N"], "Siobhan Nguyen"),
+        ("Chevonne Win", ["Chevonne Win", "first name S I O B H A N", "surname N G U Y E N"], "Siobhan Nguyen"),
+        ("Chevonne Lind", ["Chevonne Lind. S I O B H A N. Yes please."], "Siobhan Lind"),
+        ("Jon Smith", ["Jon Smith, J O H N S M Y T H E"], "John Smythe"),
+        ("Ann Lee", ["Ann Lee", "Lee is L I"], "Ann Li"),
+        ("Sean McDonald", ["Sean McDonald, M C D O N A L D"], "Sean McDonald"),
+        ("Siobhan Nguyen", ["Hi", "It's S I O B H A N, N G U Y E N."], "Siobhan Nguyen"),
+        ("Jane Doe", ["an O P I gel please", "It's Jane Doe"], "Jane Doe"),
+        ("Jane Doe", ["It's Jane Doe, and an O P I gel at five P M please"], "Jane Doe"),
+        ("Peter Moss", ["Peter Moss", "at 3 p m"], "Peter Moss"),
+        ("Jane Doe", ["Jane Doe", "j a n e at outlook dot com"], "Jane Doe"),
+        ("Jane Doe", ["Jane Doe", "yes please"], "Jane Doe"),
+        ("Jane Doe", [], "Jane Doe"),
+    ],
+)
+def test_a_name_is_written_as_it_was_spelled(name: str, turns: list[str], written: str) -> None:
+    assert name_as_spelled(name, turns) == written

@@ -139,6 +139,15 @@ def test_without_hours_the_model_is_told_not_to_guess(shop: Shop):
     assert not any("Next opening" in line for line in unknown)
 
 
+def test_a_number_that_has_booked_before_may_be_welcomed_and_nobody_named(shop: Shop):
+    known = get_ai_context_for_location(shop, now=MONDAY, caller=caller(), returning=True)
+    line = known.moving.split("\n")[-1]
+    assert line.startswith("Caller: +18085550199. This number has booked here before")
+    assert "tell no name" in line
+    assert moving(shop)[-1] == "Caller: +18085550199."
+    assert known.stable == stable(shop)
+
+
 @pytest.mark.parametrize("number", ["anonymous", "Restricted", "", "+266696687", "+7378742833"])
 def test_a_withheld_number_is_said_to_be_withheld(shop: Shop, number: str):
     assert moving(shop, number=number)[-1].startswith("Caller: the caller withheld their number")
