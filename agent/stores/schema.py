@@ -5,7 +5,7 @@ Moments are ISO 8601 text in UTC with microseconds: they sort as they read, and 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Kept in the file's user_version. A file of a newer version is refused, never guessed at."""
 
 SCHEMA = """
@@ -106,6 +106,7 @@ CREATE TABLE IF NOT EXISTS customer_interactions (
 );
 CREATE INDEX IF NOT EXISTS customer_interactions_recent
     ON customer_interactions (location_id, started_at DESC);
+CREATE INDEX IF NOT EXISTS customer_interactions_by_time ON customer_interactions (started_at DESC, call_sid DESC);
 
 CREATE TABLE IF NOT EXISTS call_turns (
     call_sid          TEXT NOT NULL,
@@ -159,6 +160,7 @@ CREATE TABLE IF NOT EXISTS bookings (
 CREATE INDEX IF NOT EXISTS bookings_by_time ON bookings (location_id, busy_until);
 CREATE INDEX IF NOT EXISTS bookings_by_customer ON bookings (location_id, customer_phone, end_time);
 CREATE INDEX IF NOT EXISTS bookings_by_expiry ON bookings (location_id, expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS bookings_by_call ON bookings (call_sid) WHERE call_sid <> '';
 CREATE INDEX IF NOT EXISTS bookings_by_moves ON bookings (moves) WHERE moves IS NOT NULL;
 
 -- A number for everybody who can be busy. The name is folded; '' is the one chair of a shop that names nobody.
