@@ -24,6 +24,7 @@ from agent.events import (
 )
 from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.editing import Editing
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.prompt import get_ai_context_for_location
 from agent.model import Caller, Shop
@@ -55,6 +56,7 @@ class Services:
     switchboard: Switchboard
     onboarding: Onboarding[Any]
     approval: Approval
+    editing: Editing
 
 
 async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:

@@ -15,7 +15,8 @@ _LISTS = ("mismatches", "unanswered")
 
 _COLUMNS = ", ".join(f"c.{name}" for name in CallRecord.model_fields)
 _MESSAGES = f"""
-    SELECT {", ".join(Message.model_fields)} FROM messages WHERE location_id = ? AND call_sid = ? ORDER BY at, id LIMIT ?
+    SELECT {", ".join(Message.model_fields)} FROM messages
+    WHERE location_id = ? AND call_sid = ? ORDER BY at, id LIMIT ?
 """  # noqa: S608 - only our own column names are put in
 
 

@@ -14,11 +14,15 @@ import pytest
 import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
-from test_onboarding import MENU, Office, open_office
+from test_onboarding import MENU, NOON, Office, open_office
 from website import page
 
-from agent.access import ShopDesk
+from agent.access import OperatorDesk
+from agent.errors import AccessError
 from agent.knowledge.routes import setup_router
+from agent.settings import Settings
+from dashboard_bridge.door import Door
+from dashboard_bridge.rights import Rights
 
 ADMIN = {"Authorization": "Bearer the admin's own"}
 OPERATOR = {"Authorization": "Bearer the operators' own"}
@@ -45,8 +49,9 @@ class Counter:
 async def counter(tmp_path: Path) -> AsyncGenerator[Counter]:
     async with open_office(tmp_path) as office:
         app = FastAPI()
-        desk = ShopDesk("the admin's own", "the operators' own")
-        app.include_router(setup_router(office.onboarding, office.approval, desk))
+        settings = Settings(admin_token="the admin's own")
+        door = Door(OperatorDesk("the operators' own"), b"a secret", settings, lambda: NOON)
+        app.include_router(setup_router(office.onboarding, office.approval, Rights(door)))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -283,7 +288,7 @@ async def test_a_job_nobody_began(counter: Counter) -> None:
 
 
 def test_without_a_token_of_their_own_nobody_is_admin() -> None:
-    desk = ShopDesk("", "")
-    for papers in ("Bearer ", "Bearer x", None):
-        with pytest.raises(Exception, match="token"):
-            desk.check_write(papers)
+    door = Door(OperatorDesk(""), b"a secret", Settings(), lambda: NOON)
+    for papers in ("", "x"):
+        with pytest.raises(AccessError, match="neither"):
+            door.check_token(papers)
