@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from agent.model import CallFound, CallRecord, CallSearch, Message
@@ -26,7 +26,7 @@ async def find_messages(project: Project, location_id: int, call_sid: str) -> li
     return [read(Message, row) for row in rows]
 
 
-def _asked(search: CallSearch) -> dict[str, object]:
+def _asked(search: CallSearch) -> Mapping[str, object]:
     """What is asked, as JSON; what is left open is left out."""
     asked = search.model_dump(mode="json", exclude={"text", "before"}, exclude_none=True)
     asked = {name: value for name, value in asked.items() if value != ""}

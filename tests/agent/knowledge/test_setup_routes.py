@@ -292,3 +292,30 @@ def test_without_a_token_of_their_own_nobody_is_admin() -> None:
     for papers in ("", "x"):
         with pytest.raises(AccessError, match="neither"):
             door.check_token(papers)
+
+
+def cookie(token: str, name: str) -> dict[str, str]:
+    """What a browser sends after a login with a token."""
+    paper = OperatorDesk(token).issue_cookie(b"a secret", NOON, name)
+    return {"Cookie": f"chairside_operator={paper}"}
+
+
+OWNER_PAGE = cookie("the admin's own", "admin")
+OPERATOR_PAGE = cookie("the operators' own", "operator")
+
+
+async def test_an_owners_cookie_sets_up_and_decides(counter: Counter) -> None:
+    done = await counter.post(counter.body(), "?wait=1", OWNER_PAGE)
+    assert done.status_code == 200
+    assert (await counter.get(f"/shop/setup/{done.json()['job']['id']}", OWNER_PAGE)).status_code == 200
+    assert (await counter.get("/shop/1/proposals", OWNER_PAGE)).json() == {"proposal": None}
+    assert refused(await decide(counter, "nobody", {"approve": "all"}, OWNER_PAGE)) == (404, "proposal_unknown")
+
+
+async def test_an_operators_cookie_only_reads(counter: Counter) -> None:
+    await counter.post(counter.body(), "?wait=1")
+    assert (await counter.get("/shop/1/proposals", OPERATOR_PAGE)).status_code == 200
+    assert refused(await counter.post(counter.body(), headers=OPERATOR_PAGE)) == (403, "not_allowed")
+    assert refused(await decide(counter, "nobody", {"approve": "all"}, OPERATOR_PAGE)) == (403, "not_allowed")
+    elsewhere = OWNER_PAGE | {"Origin": "https://elsewhere.example"}
+    assert refused(await counter.post(counter.body(), headers=elsewhere)) == (403, "origin_refused")
