@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from loguru import logger
 
-from agent.access import OperatorDesk, ShopDesk, TicketBook, operator_token_for, secret_for
+from agent.access import OperatorDesk, TicketBook, operator_token_for, secret_for
 from agent.call import Services
 from agent.errors import ChairsideError, SettingsError
 from agent.health import health_router
@@ -25,10 +25,12 @@ from agent.telephony.sms import ReplyDesk, sms_router
 from agent.telephony.twilio import Signatures
 from agent.telephony.webhook import voice_router
 from agent.wiring import check_store, open_services, utc_now
+from dashboard_bridge.api import ApiPlugs, api_router
 from dashboard_bridge.door import Door
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.pages import pages_router
 from dashboard_bridge.relay import Relay
+from dashboard_bridge.rights import Rights
 
 SHUTDOWN_S = 15
 DEAD_AFTER_MS = 30_000
@@ -61,6 +63,18 @@ def _relay(services: Services) -> Relay:
     )
 
 
+def _api_plugs(services: Services) -> ApiPlugs:
+    return ApiPlugs(
+        shops=services.knowledge,
+        calls=services.calls,
+        bookings=services.bookings,
+        texts=services.texts,
+        proposals=services.approval,
+        editor=services.editing,
+        clock=services.clock,
+    )
+
+
 def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     settings = services.settings
     secret, operator_token = secret_for(settings), operator_token_for(settings)
@@ -73,11 +87,10 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
     app.include_router(
         health_router(services.switchboard, services.knowledge.counters, services.backlog, services.clock)
     )
-    app.include_router(
-        operators_router(relay, Door(OperatorDesk(operator_token), secret, settings, services.clock), settings=settings)
-    )
-    shop_desk = ShopDesk(settings.admin_token.get_secret_value(), operator_token)
-    app.include_router(setup_router(services.onboarding, services.approval, shop_desk))
+    door = Door(OperatorDesk(operator_token), secret, settings, services.clock)
+    app.include_router(operators_router(relay, door, settings=settings))
+    app.include_router(api_router(_api_plugs(services), door))
+    app.include_router(setup_router(services.onboarding, services.approval, Rights(door)))
     app.include_router(pages_router())
     app.state.services = services
     app.state.relay = relay

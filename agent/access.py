@@ -97,49 +97,29 @@ class OperatorDesk:
         """True for the operator token, compared in constant time. Without a token set, nobody gets in."""
         return bool(self._token) and token is not None and hmac.compare_digest(token.encode(), self._token)
 
-    def issue_cookie(self, secret: bytes, now: datetime) -> str:
-        """A value for the cookie COOKIE_NAME, good for COOKIE_LIFE; to be set HttpOnly, SameSite=Strict."""
-        return _sign(self._cookie_key(secret), json.dumps(_ms(now + COOKIE_LIFE)).encode())
+    def issue_cookie(self, secret: bytes, now: datetime, name: str = "operator") -> str:
+        """A value for the cookie COOKIE_NAME, good for COOKIE_LIFE; to be set HttpOnly, SameSite=Strict.
 
-    def cookie_is_good(self, value: str | None, secret: bytes, now: datetime) -> bool:
-        """True for a cookie issued under this secret and token whose time is not over."""
+        `name` says for whom it is, and is signed with the rest.
+        """
+        return _sign(self._cookie_key(secret), json.dumps([_ms(now + COOKIE_LIFE), name]).encode())
+
+    def cookie_is_good(self, value: str | None, secret: bytes, now: datetime, name: str = "operator") -> bool:
+        """True for a cookie issued under this secret and token, for this name, whose time is not over."""
         if not value or not self._token:
             return False
         try:
             paper = _open(self._cookie_key(secret), value)
         except ValueError:
             return False
-        return paper is not None and _ms(now) < json.loads(paper)
+        if paper is None:
+            return False
+        expires_ms, whose = json.loads(paper)
+        return whose == name and _ms(now) < expires_ms
 
     def _cookie_key(self, secret: bytes) -> bytes:
         # The token is part of the key: changing it puts everybody out who came in with the old one.
-        return _key(secret, b"cookie:" + self._token)
-
-
-class ShopDesk:
-    """Decides who may set shops up (ADMIN_TOKEN) and who may read how they are set up (that, or OPERATOR_TOKEN)."""
-
-    def __init__(self, admin_token: str, operator_token: str) -> None:
-        self._admin = OperatorDesk(admin_token)
-        self._operator = OperatorDesk(operator_token)
-
-    def check_write(self, authorization: str | None) -> None:
-        """Raises AccessError token_missing or token_refused for a header without the admin's token."""
-        if not self._admin.token_is_good(_bearer(authorization)):
-            raise AccessError("token_refused", "This is not ADMIN_TOKEN, which setting shops up takes.")
-
-    def check_read(self, authorization: str | None) -> None:
-        """Raises AccessError token_missing or token_refused."""
-        token = _bearer(authorization)
-        if not (self._admin.token_is_good(token) or self._operator.token_is_good(token)):
-            raise AccessError("token_refused", "This is neither ADMIN_TOKEN nor OPERATOR_TOKEN.")
-
-
-def _bearer(authorization: str | None) -> str:
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise AccessError("token_missing", "Send the token as `Authorization: Bearer …`.")
-    return token.strip()
+        return _key(secret, b"cookie of a name:" + self._token)
 
 
 def secret_for(settings: Settings) -> bytes:

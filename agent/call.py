@@ -25,6 +25,7 @@ from agent.events import (
 )
 from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.editing import Editing
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.prompt import AiContext, get_ai_context_for_location, is_withheld
 from agent.model import Caller, Shop, to_e164
@@ -62,6 +63,7 @@ class Services:
     switchboard: Switchboard
     onboarding: Onboarding[Any]
     approval: Approval
+    editing: Editing
 
 
 async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class ChairsideError(Exception):
     """A failure with a stable `code` (for machines and metrics) and a `message` (one sentence for people)."""
@@ -35,6 +37,16 @@ class ShopFileError(ChairsideError):
     def __init__(self, source: str, problems: list[str]) -> None:
         super().__init__("shop_file_invalid", f"{source}: " + "; ".join(problems))
         self.problems = problems
+
+
+class ShopInvalid(ChairsideError):
+    """A shop cannot be what it was to be changed to; `fields` holds the place and the fault of each mistake."""
+
+    stage = "knowledge"
+
+    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+        self.fields = tuple(fields)
+        super().__init__("shop_invalid", "; ".join(f"{place}: {fault}" for place, fault in self.fields))
 
 
 class ScrapeError(ChairsideError):

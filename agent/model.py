@@ -427,6 +427,37 @@ class Turn(Model):
     at: AwareDatetime
 
 
+class CallSearch(Model):
+    """Which calls are looked for. What is None or empty leaves them open."""
+
+    location_ids: frozenset[LocationId] | None = None
+    """None means all shops; an empty set none."""
+    call_sid: str = ""
+    outcome: str = ""
+    since: AwareDatetime | None = None
+    """Begun then or later."""
+    until: AwareDatetime | None = None
+    """Begun before."""
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    """Words, each of which was said by the caller or the agent, as a whole or in part. A to Z in either case."""
+    before: tuple[AwareDatetime, str] | None = None
+    """Beginning and sid of a call: those that stand behind it."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 25
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those of `text`, each once."""
+        return tuple(dict.fromkeys(self.text.split()))
+
+
+class CallFound(Model):
+    """A call that was looked for."""
+
+    record: CallRecord
+    turns: Annotated[int, Field(ge=0)]
+    """How many are stored."""
+
+
 BookingState = Literal["held", "booked", "cancelled"]
 
 

@@ -16,7 +16,9 @@ from agent.events import AnyEvent, EndReason, Outcome
 from agent.model import (
     AudioFrame,
     Booking,
+    CallFound,
     CallRecord,
+    CallSearch,
     ClaimMismatch,
     Message,
     OpenQuestion,
@@ -208,6 +210,14 @@ class CallStore(Protocol):
         """Newest first."""
         ...
 
+    async def messages_of_call(self, location_id: int, call_sid: str) -> list[Message]:
+        """Those left in one call, in the order in which they were left; at most 100."""
+        ...
+
+    async def search_calls(self, search: CallSearch) -> list[CallFound]:
+        """The calls that fit, newest first (of one moment, by call_sid from the greatest); at most `search.limit`."""
+        ...
+
 
 class BookingStore(Protocol):
     """The appointment book. What it returns is what is committed; two visits never share somebody's time.
@@ -293,6 +303,10 @@ class BookingStore(Protocol):
 
     async def bookings_of(self, location_id: int, customer_phone: str, *, since: datetime) -> list[Booking]:
         """Those booked under an E.164 number that end after `since`; by start. Never holds, never cancelled ones."""
+        ...
+
+    async def bookings_of_call(self, location_id: int, call_sid: str) -> list[Booking]:
+        """The appointments made in a call, as they are now, cancelled ones included; by start. Never holds."""
         ...
 
 

@@ -18,6 +18,7 @@ from agent.bus.local import LocalBus
 from agent.call import Services
 from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
+from agent.knowledge.editing import Editing
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.reader import site_reader
 from agent.knowledge.scrape import Scraper
@@ -113,6 +114,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             switchboard=switchboard,
             onboarding=onboarding,
             approval=Approval(store, bus, clock=clock),
+            editing=Editing(store, bus, clock=clock),
         )
 
 

@@ -15,14 +15,18 @@ from agent.settings import Settings
 from dashboard_bridge.visitor import Visitor
 
 OPERATOR = Visitor("operator", "operator")
-"""Whoever has the operator token, or a cookie given for it: it opens every shop."""
+"""Whoever has OPERATOR_TOKEN, or a cookie given for it: it opens every shop."""
+ADMIN = Visitor("admin", "owner")
+"""Whoever has ADMIN_TOKEN, or a cookie given for it: every shop is theirs."""
 
 
 class Door:
     """Checks papers of requests and sockets alike. Every refusal is an AccessError with a code."""
 
     def __init__(self, desk: OperatorDesk, secret: bytes, settings: Settings, clock: Clock) -> None:
-        self._desk = desk
+        admins = OperatorDesk(settings.admin_token.get_secret_value())
+        # Where the two tokens are one, it is worth what it is worth at all.
+        self._desks = ((ADMIN, admins), (OPERATOR, desk))
         self._secret = secret
         self._clock = clock
         self._https = settings.public_url.startswith("https:")
@@ -36,30 +40,41 @@ class Door:
         another site's page sends: cookies travel by themselves, so they count only from our own pages.
         """
         scheme, _, token = visitor.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
+        if scheme.lower() == "bearer" and token.strip():
             return self.check_token(token.strip())
-        if not self._desk.cookie_is_good(visitor.cookies.get(COOKIE_NAME), self._secret, self._clock()):
-            return None
-        self._check_origin(visitor)
-        return OPERATOR
+        known = self._by_cookie(visitor.cookies.get(COOKIE_NAME))
+        if known is not None:
+            self._check_origin(visitor)
+        return known
 
     def check_token(self, token: str) -> Visitor:
-        """Whose token it is. Raises AccessError token_refused for any but the operator token."""
-        if not self._desk.token_is_good(token):
-            raise AccessError("token_refused", "This is not the operator token.")
-        return OPERATOR
+        """Whose token it is. Raises AccessError token_refused for any but OPERATOR_TOKEN and ADMIN_TOKEN."""
+        for visitor, desk in self._desks:
+            if desk.token_is_good(token):
+                return visitor
+        raise AccessError("token_refused", "This is neither OPERATOR_TOKEN nor ADMIN_TOKEN.")
 
-    def hand_out_cookie(self, visitor: HTTPConnection, response: Response) -> None:
-        """Put a fresh cookie on a response."""
+    def hand_out_cookie(self, asking: HTTPConnection, response: Response, visitor: Visitor) -> None:
+        """Put a fresh cookie on a response to somebody whose token was checked."""
+        desk = next(desk for known, desk in self._desks if known == visitor)
         response.set_cookie(
             COOKIE_NAME,
-            self._desk.issue_cookie(self._secret, self._clock()),
+            desk.issue_cookie(self._secret, self._clock(), visitor.name),
             max_age=COOKIE_LIFE // timedelta(seconds=1),
             httponly=True,
             samesite="strict",
             # On the machine itself there is no TLS, even where the public address has it.
-            secure=self._https and visitor.url.hostname not in {"127.0.0.1", "localhost"},
+            secure=self._https and asking.url.hostname not in {"127.0.0.1", "localhost"},
         )
+
+    def take_back_cookie(self, response: Response) -> None:
+        """Have the browser forget its cookie."""
+        response.delete_cookie(COOKIE_NAME, httponly=True, samesite="strict")
+
+    def _by_cookie(self, cookie: str | None) -> Visitor | None:
+        now = self._clock()
+        good = (at for at, desk in self._desks if desk.cookie_is_good(cookie, self._secret, now, at.name))
+        return next(good, None)
 
     def _check_origin(self, visitor: HTTPConnection) -> None:
         origin = visitor.headers.get("origin")

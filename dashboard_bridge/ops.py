@@ -35,11 +35,11 @@ def operators_router(
     @router.post("/login", status_code=204)
     async def login(asked: LoginRequest, request: Request) -> Response:
         try:
-            door.check_token(asked.token)
+            visitor = door.check_token(asked.token)
         except AccessError as refused:
             return _refusal(relay, refused)
         response = Response(status_code=204)
-        door.hand_out_cookie(request, response)
+        door.hand_out_cookie(request, response, visitor)
         return response
 
     @router.get("/shops", response_model=ShopsReply)

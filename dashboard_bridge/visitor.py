@@ -35,8 +35,19 @@ class Visitor:
 
     def may(self, act: Act, location_id: int) -> bool:
         """Whether their role in that shop allows an act."""
-        role = self.roles if isinstance(self.roles, str) else self.roles.get(location_id)
+        role = self.role_in(location_id)
         return role is not None and act in ACTS[role]
+
+    def role_in(self, location_id: int) -> Role | None:
+        """What they are in that shop; None when they may not see it."""
+        return self.roles if isinstance(self.roles, str) else self.roles.get(location_id)
+
+    def owns(self, location_id: int) -> bool:
+        return self.role_in(location_id) == "owner"
+
+    @property
+    def owns_any(self) -> bool:
+        return self.roles == "owner" if isinstance(self.roles, str) else "owner" in self.roles.values()
 
 
 class Doorkeeper(Protocol):
@@ -50,6 +61,10 @@ class Doorkeeper(Protocol):
         """Whose token it is. Raises AccessError."""
         ...
 
-    def hand_out_cookie(self, visitor: HTTPConnection, response: Response) -> None:
+    def hand_out_cookie(self, asking: HTTPConnection, response: Response, visitor: Visitor) -> None:
         """Put a fresh cookie for this visitor on a response."""
+        ...
+
+    def take_back_cookie(self, response: Response) -> None:
+        """Have the browser forget its cookie."""
         ...

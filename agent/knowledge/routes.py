@@ -7,15 +7,15 @@ Every error is `{"error": {"code", "message"}}`.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from loguru import logger
 from pydantic import ValidationError
 
-from agent.access import ShopDesk
 from agent.errors import AccessError, ChairsideError, Conflict, Denied, NotFound, SetupError, Unavailable
-from agent.knowledge.approval import ADMIN, Approval, Verdicts
+from agent.knowledge.approval import Approval, Verdicts
 from agent.knowledge.jobs import Job, SetupRequest
 from agent.knowledge.onboarding import Onboarding
 from agent.model import Model
@@ -27,6 +27,8 @@ MAX_VERDICT_BYTES = 256 * 1024
 _STATUS_BY_CODE = {
     "token_missing": 401,
     "token_refused": 403,
+    "origin_refused": 403,
+    "not_allowed": 403,
     "body_too_large": 413,
     "setup_running": 409,
     "proposal_outdated": 409,
@@ -50,7 +52,18 @@ UNREADABLE = 422
 """What was given is understood and cannot be used: a website that is none, a number that is not E.164."""
 
 
-def setup_router(onboarding: Onboarding[Any], approval: Approval, desk: ShopDesk) -> APIRouter:
+class SetupDesk(Protocol):
+    """Who may set shops up, and who may read how they are set up. `location_id` None is any shop of theirs.
+
+    Both return the name of who asks, and raise AccessError, or NotFound location_unknown for a shop not theirs.
+    """
+
+    def check_read(self, request: Request, location_id: int | None) -> str: ...
+
+    def check_write(self, request: Request, location_id: int | None) -> str: ...
+
+
+def setup_router(onboarding: Onboarding[Any], approval: Approval, desk: SetupDesk) -> APIRouter:
     """The routes, over an entered `onboarding`."""
     router = APIRouter(prefix="/shop")
 
@@ -77,40 +90,53 @@ def setup_router(onboarding: Onboarding[Any], approval: Approval, desk: ShopDesk
     return router
 
 
-async def _set_up(request: Request, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
-    desk.check_write(request.headers.get("authorization"))
-    job = await onboarding.start(_read(SetupRequest, await _body(request, MAX_BODY_BYTES)))
+async def _set_up(request: Request, onboarding: Onboarding[Any], desk: SetupDesk) -> Response:
+    desk.check_write(request, None)
+    asked = _read(SetupRequest, await _body(request, MAX_BODY_BYTES))
+    who = desk.check_write(request, asked.location_id)
+    job = await onboarding.start(asked)
+    logger.info("audit: {} began set-up {} of location {}", who, job.id, asked.location_id)
     if request.query_params.get("wait", "").lower() in ("true", "1", "yes"):
         job = await onboarding.finished(job.id)
     return _told(job)
 
 
-async def _progress(request: Request, job_id: str, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
-    desk.check_read(request.headers.get("authorization"))
+async def _progress(request: Request, job_id: str, onboarding: Onboarding[Any], desk: SetupDesk) -> Response:
+    desk.check_read(request, None)
     job = onboarding.job(job_id)
     if job is None:
         raise NotFound("job_unknown", f"There is no set-up {job_id[:40]!r} (any more).")
+    desk.check_read(request, job.request.location_id)
     return JSONResponse(_shown(job))
 
 
-async def _config(request: Request, location_id: str, onboarding: Onboarding[Any], desk: ShopDesk) -> Response:
-    desk.check_read(request.headers.get("authorization"))
-    shop = await onboarding.shop(_number(location_id))
+async def _config(request: Request, location_id: str, onboarding: Onboarding[Any], desk: SetupDesk) -> Response:
+    desk.check_read(request, None)
+    location = _number(location_id)
+    desk.check_read(request, location)
+    shop = await onboarding.shop(location)
     if shop is None:
         raise _unknown(location_id)
     return JSONResponse(shop.model_dump(mode="json"))
 
 
-async def _proposals(request: Request, location_id: str, approval: Approval, desk: ShopDesk) -> Response:
-    desk.check_read(request.headers.get("authorization"))
-    proposal = await approval.open_proposal(_number(location_id))
+async def _proposals(request: Request, location_id: str, approval: Approval, desk: SetupDesk) -> Response:
+    desk.check_read(request, None)
+    location = _number(location_id)
+    desk.check_read(request, location)
+    proposal = await approval.open_proposal(location)
     return JSONResponse({"proposal": None if proposal is None else proposal.model_dump(mode="json")})
 
 
-async def _decide(request: Request, location_id: str, proposal_id: str, approval: Approval, desk: ShopDesk) -> Response:
-    desk.check_write(request.headers.get("authorization"))
+async def _decide(
+    request: Request, location_id: str, proposal_id: str, approval: Approval, desk: SetupDesk
+) -> Response:
+    desk.check_write(request, None)
+    location = _number(location_id)
+    who = desk.check_write(request, location)
     verdicts = _read(Verdicts, await _body(request, MAX_VERDICT_BYTES))
-    decided = await approval.decide(_number(location_id), proposal_id, verdicts, by=ADMIN)
+    decided = await approval.decide(location, proposal_id, verdicts, by=who)
+    logger.info("audit: {} decided on proposal {} of location {}", who, proposal_id[:40], location)
     return JSONResponse(decided.model_dump(mode="json"))
 
 

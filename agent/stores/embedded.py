@@ -13,6 +13,9 @@ from pydantic import ValidationError
 
 from agent.errors import Conflict, StoreError, Unreadable
 from agent.model import (
+    CallFound,
+    CallSearch,
+    Message,
     Model,
     SalonInfo,
     ScrapedProfessional,
@@ -25,6 +28,7 @@ from agent.stores.database import Database
 from agent.stores.embedded_bookings import EmbeddedBookings
 from agent.stores.embedded_calls import EmbeddedCalls
 from agent.stores.embedded_proposals import EmbeddedProposals
+from agent.stores.embedded_search import find_calls, find_messages
 from agent.stores.embedded_shops import owner, project_all, read_shop, shop_row, store_shop, unreadable
 from agent.stores.embedded_texts import EmbeddedTexts
 from agent.stores.schema import SCHEMA
@@ -55,6 +59,14 @@ class EmbeddedStore(EmbeddedProposals, EmbeddedCalls):
         async with AsyncExitStack() as stack:
             await database.open(stack)
             yield cls(database)
+
+    async def search_calls(self, search: CallSearch) -> list[CallFound]:
+        """The calls that fit, newest first; see `CallStore.search_calls`."""
+        return await self._database.read(lambda db: find_calls(db, search))
+
+    async def messages_of_call(self, location_id: int, call_sid: str) -> list[Message]:
+        """Those left in one call, in the order in which they were left."""
+        return await self._database.read(lambda db: find_messages(db, location_id, call_sid))
 
     # Knowledge
 

@@ -117,6 +117,11 @@ class EmbeddedBookings:
         rows = await self._database.read(lambda db: db.execute(_OF_CUSTOMER, whose).fetchall())
         return [_booking(row) for row in rows]
 
+    async def bookings_of_call(self, location_id: int, call_sid: str) -> list[Booking]:
+        """The appointments made in a call, as they are now; by start."""
+        rows = await self._database.read(lambda db: db.execute(_OF_CALL, (location_id, call_sid)).fetchall())
+        return [_booking(row) for row in rows]
+
     async def _once(
         self, verb: Verb, location_id: int, key: str, now: datetime, make: Callable[[sqlite3.Connection], Booking]
     ) -> Booking:
@@ -161,6 +166,11 @@ _OF_CUSTOMER = f"""
     SELECT {_COLUMNS} FROM bookings
     WHERE location_id = ? AND customer_phone = ? AND customer_phone <> '' AND end_time > ? AND state = 'booked'
     ORDER BY start_time, id
+"""  # noqa: S608
+
+_OF_CALL = f"""
+    SELECT {_COLUMNS} FROM bookings
+    WHERE location_id = ? AND call_sid = ? AND call_sid <> '' AND expires_at IS NULL ORDER BY start_time, id
 """  # noqa: S608
 
 _MADE_BEFORE = "SELECT result FROM booking_keys WHERE location_id = :location_id AND verb = :verb AND key = :key"

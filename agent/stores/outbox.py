@@ -14,7 +14,7 @@ from loguru import logger
 
 from agent.errors import Conflict, Denied, NotFound, StoreError
 from agent.events import EndReason, Outcome
-from agent.model import CallRecord, ClaimMismatch, Message, OpenQuestion, Turn
+from agent.model import CallFound, CallRecord, CallSearch, ClaimMismatch, Message, OpenQuestion, Turn
 from agent.ports import CallStore, Clock
 from agent.stores.letters import Closing, Conclusion, Letter, letter
 from agent.stores.outbox_file import Backlog, OutboxFile, Waiting
@@ -166,6 +166,14 @@ class Outbox:
     async def get_messages(self, location_id: int, limit: int = 20) -> list[Message]:
         """Newest first, as the store has them by now."""
         return await self._store.get_messages(location_id, limit)
+
+    async def messages_of_call(self, location_id: int, call_sid: str) -> list[Message]:
+        """Those left in one call, as far as they have reached the store."""
+        return await self._store.messages_of_call(location_id, call_sid)
+
+    async def search_calls(self, search: CallSearch) -> list[CallFound]:
+        """The calls that fit, as far as they have reached the store."""
+        return await self._store.search_calls(search)
 
     async def backlog(self) -> Backlog:
         """How much waits, since when, and how much is set aside; of all processes that share the file."""

@@ -121,6 +121,7 @@ CREATE TABLE IF NOT EXISTS customer_interactions (
 );
 CREATE INDEX IF NOT EXISTS customer_interactions_recent
     ON customer_interactions (location_id, started_at DESC);
+CREATE INDEX IF NOT EXISTS customer_interactions_by_time ON customer_interactions (started_at DESC, call_sid DESC);
 
 CREATE TABLE IF NOT EXISTS call_turns (
     call_sid          TEXT NOT NULL,
@@ -174,6 +175,7 @@ CREATE TABLE IF NOT EXISTS bookings (
 CREATE INDEX IF NOT EXISTS bookings_by_time ON bookings (location_id, busy_until);
 CREATE INDEX IF NOT EXISTS bookings_by_customer ON bookings (location_id, customer_phone, end_time);
 CREATE INDEX IF NOT EXISTS bookings_by_expiry ON bookings (location_id, expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS bookings_by_call ON bookings (call_sid) WHERE call_sid <> '';
 CREATE INDEX IF NOT EXISTS bookings_by_moves ON bookings (moves) WHERE moves IS NOT NULL;
 
 -- A number for everybody who can be busy. The name is folded; '' is the one chair of a shop that names nobody.
@@ -243,7 +245,7 @@ CREATE TABLE IF NOT EXISTS text_optouts (
 """
 
 SCHEMA = Schema(
-    version=5,
+    version=6,
     tables=_TABLES,
     later_columns=(
         ("customer_interactions", "outcome", "TEXT"),

@@ -10,7 +10,9 @@ from typing import Any
 from agent.errors import Conflict, NotFound, Unreadable
 from agent.events import EndReason, Outcome
 from agent.model import (
+    CallFound,
     CallRecord,
+    CallSearch,
     ClaimMismatch,
     Message,
     Model,
@@ -34,6 +36,7 @@ from agent.stores.supabase_rows import (
     with_source,
     with_source_columns,
 )
+from agent.stores.supabase_search import find_calls, find_messages
 from agent.stores.supabase_texts import SupabaseTexts
 
 PAGE = 1000
@@ -189,6 +192,14 @@ class SupabaseStore(SupabaseProposals):
             if not rows:
                 return found
             found += rows
+
+    async def search_calls(self, search: CallSearch) -> list[CallFound]:
+        """The calls that fit, newest first; see `CallStore.search_calls`."""
+        return await find_calls(self._project, search)
+
+    async def messages_of_call(self, location_id: int, call_sid: str) -> list[Message]:
+        """Those left in one call, in the order in which they were left."""
+        return await find_messages(self._project, location_id, call_sid)
 
     # Calls
 

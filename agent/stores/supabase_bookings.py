@@ -117,6 +117,11 @@ class SupabaseBookings:
         whose = {"p_customer_phone": customer_phone, "p_since": utc(since).isoformat()}
         return _bookings(await self._project.ask("bookings_of", p_location_id=location_id, **whose))
 
+    async def bookings_of_call(self, location_id: int, call_sid: str) -> list[Booking]:
+        """The appointments made in a call, as they are now; by start."""
+        asked = {"p_location_id": location_id, "p_call_sid": call_sid}
+        return _bookings(await self._project.ask("bookings_of_call", **asked))
+
     async def _write(self, function: str, **arguments: Any) -> Booking:
         try:
             async with asyncio.timeout(PATIENCE_S):

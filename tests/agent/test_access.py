@@ -152,3 +152,12 @@ def test_development_makes_up_secrets_and_production_insists() -> None:
     for ask in (secret_for, operator_token_for):
         with pytest.raises(SettingsError, match="is not set"):
             ask(production)
+
+
+def test_a_cookie_is_for_one_name_alone():
+    """Also where one token serves two, so that the same key signs."""
+    desk = OperatorDesk("token")
+    cookie = desk.issue_cookie(SECRET, START, "operator")
+    assert desk.cookie_is_good(cookie, SECRET, START, "operator")
+    assert not desk.cookie_is_good(cookie, SECRET, START, "admin")
+    assert not OperatorDesk("admin's").cookie_is_good(cookie, SECRET, START, "operator")

@@ -560,3 +560,16 @@ async def test_one_write_asked_for_many_times_at_once_is_made_once(book: Booking
     assert set(made) == {made[0]}
     gone = await asyncio.gather(*(cancel(book, held[0].booking_id, key="CA1/call_3") for _ in range(10)))
     assert set(gone) == {gone[0]}
+
+
+async def test_the_appointments_of_a_call_are_those_made_in_it_as_they_are_now(book: BookingStore):
+    late = await confirm(book, (await hold(book, visit(TEN + 5 * HOUR))).booking_id)
+    early = await confirm(book, (await hold(book)).booking_id)
+    await hold(book, visit(TEN + 8 * HOUR))
+    await confirm(book, (await hold(book, visit(TEN + 2 * HOUR), call_sid="CA2")).booking_id, call_sid="CA2")
+    await book.put_booking(blocked(TEN + 3 * HOUR))
+    gone = await cancel(book, late.booking_id)
+
+    assert await book.bookings_of_call(1, "CA1") == [early, gone]
+    assert await book.bookings_of_call(2, "CA1") == []
+    assert await book.bookings_of_call(1, "") == []

@@ -14,11 +14,15 @@ import pytest
 import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
-from test_onboarding import MENU, Office, open_office
+from test_onboarding import MENU, NOON, Office, open_office
 from website import page
 
-from agent.access import ShopDesk
+from agent.access import OperatorDesk
+from agent.errors import AccessError
 from agent.knowledge.routes import setup_router
+from agent.settings import Settings
+from dashboard_bridge.door import Door
+from dashboard_bridge.rights import Rights
 
 ADMIN = {"Authorization": "Bearer the admin's own"}
 OPERATOR = {"Authorization": "Bearer the operators' own"}
@@ -45,8 +49,9 @@ class Counter:
 async def counter(tmp_path: Path) -> AsyncGenerator[Counter]:
     async with open_office(tmp_path) as office:
         app = FastAPI()
-        desk = ShopDesk("the admin's own", "the operators' own")
-        app.include_router(setup_router(office.onboarding, office.approval, desk))
+        settings = Settings(admin_token="the admin's own")
+        door = Door(OperatorDesk("the operators' own"), b"a secret", settings, lambda: NOON)
+        app.include_router(setup_router(office.onboarding, office.approval, Rights(door)))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -283,7 +288,34 @@ async def test_a_job_nobody_began(counter: Counter) -> None:
 
 
 def test_without_a_token_of_their_own_nobody_is_admin() -> None:
-    desk = ShopDesk("", "")
-    for papers in ("Bearer ", "Bearer x", None):
-        with pytest.raises(Exception, match="token"):
-            desk.check_write(papers)
+    door = Door(OperatorDesk(""), b"a secret", Settings(), lambda: NOON)
+    for papers in ("", "x"):
+        with pytest.raises(AccessError, match="neither"):
+            door.check_token(papers)
+
+
+def cookie(token: str, name: str) -> dict[str, str]:
+    """What a browser sends after a login with a token."""
+    paper = OperatorDesk(token).issue_cookie(b"a secret", NOON, name)
+    return {"Cookie": f"chairside_operator={paper}"}
+
+
+OWNER_PAGE = cookie("the admin's own", "admin")
+OPERATOR_PAGE = cookie("the operators' own", "operator")
+
+
+async def test_an_owners_cookie_sets_up_and_decides(counter: Counter) -> None:
+    done = await counter.post(counter.body(), "?wait=1", OWNER_PAGE)
+    assert done.status_code == 200
+    assert (await counter.get(f"/shop/setup/{done.json()['job']['id']}", OWNER_PAGE)).status_code == 200
+    assert (await counter.get("/shop/1/proposals", OWNER_PAGE)).json() == {"proposal": None}
+    assert refused(await decide(counter, "nobody", {"approve": "all"}, OWNER_PAGE)) == (404, "proposal_unknown")
+
+
+async def test_an_operators_cookie_only_reads(counter: Counter) -> None:
+    await counter.post(counter.body(), "?wait=1")
+    assert (await counter.get("/shop/1/proposals", OPERATOR_PAGE)).status_code == 200
+    assert refused(await counter.post(counter.body(), headers=OPERATOR_PAGE)) == (403, "not_allowed")
+    assert refused(await decide(counter, "nobody", {"approve": "all"}, OPERATOR_PAGE)) == (403, "not_allowed")
+    elsewhere = OWNER_PAGE | {"Origin": "https://elsewhere.example"}
+    assert refused(await counter.post(counter.body(), headers=elsewhere)) == (403, "origin_refused")
