@@ -8,7 +8,7 @@ to speak and what could be had instead. Only a store that fails raises, with Sto
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from agent.bookings.calendar import NEAREST_DAYS, check, first_free, nearest, to_load
 from agent.bookings.dates import When

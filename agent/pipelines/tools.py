@@ -315,6 +315,14 @@ async def _end_call(desk: ToolDesk, params: FunctionCallParams) -> Answer:
     return Answer("ok", {"ended": True}, then_speak=False)
 
 
+@dataclass(frozen=True)
+class _Heard:
+    """What the caller had said when a tool was called: the turns as the model was told them, and the call's count."""
+
+    turns: list[str]
+    turn: int
+
+
 async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]]) -> None:
     """Run a tool to its end, answer the model, speak what is to be spoken. Whatever goes wrong is an answer too.
 
@@ -322,7 +330,7 @@ async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[
     told with the next answer.
     """
     desk = cast(ToolDesk, params.app_resources)
-    heard = _heard(params)
+    heard = _Heard(_heard(params), desk.tap.turn)
     running = asyncio.ensure_future(_answer(desk, params, work, heard))
     desk.under_way.add(running)
     running.add_done_callback(desk.under_way.discard)
@@ -330,21 +338,23 @@ async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[
         answer = await asyncio.shield(running)
         properties = FunctionCallResultProperties(run_llm=answer.then_speak)
         await params.result_callback(answer.result, properties=properties)
-        if answer.say:
-            await _speak(params, answer.say)
+        if words := f"{desk.take_owed()} {answer.say}".strip():
+            await _speak(params, words)
     except asyncio.CancelledError:
         desk.talked_over.add(params.tool_call_id)
         if running.done():
-            _owe(desk, params, running.result(), heard)
+            _owe(desk, running.result(), heard)
         raise
 
 
-def _owe(desk: ToolDesk, params: FunctionCallParams, answer: Answer, heard: list[str]) -> None:
+def _owe(desk: ToolDesk, answer: Answer, heard: _Heard) -> None:
     """Have what was done told later. A question in it is one from then on, not from when it was talked over."""
     if answer.say:
         desk.owed.append(answer.say)
-        desk.appointments.told_late(len(heard), len(_heard(params)) + desk.tap.caller_speaks)
-        desk.tell_owed()
+        asked = len(heard.turns)
+        desk.appointments.told_late(asked, asked + desk.tap.turn - heard.turn)
+        if len(desk.under_way) <= 1:  # else the next tool tells it, before what it says itself
+            desk.tell_owed()
 
 
 async def _speak(params: FunctionCallParams, words: str) -> None:
@@ -352,17 +362,16 @@ async def _speak(params: FunctionCallParams, words: str) -> None:
 
 
 async def _answer(
-    desk: ToolDesk, params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]], heard: list[str]
+    desk: ToolDesk, params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]], heard: _Heard
 ) -> Answer:
     """The tool's answer, told to the log. Never raises."""
     began = asyncio.get_running_loop().time()
-    turn = desk.tap.turn
     try:
         async with desk.turns:
-            desk.appointments.listen(heard)
+            desk.appointments.listen(heard.turns)
             answer = await work(desk)
             if params.tool_call_id in desk.talked_over:
-                _owe(desk, params, answer, heard)  # before the next tool, which may say goodbye
+                _owe(desk, answer, heard)  # before the next tool, which may say goodbye
     except ChairsideError as why:
         logger.warning("tool {} failed: {}", params.function_name, why)
         answer = _failed(why.code)
@@ -371,7 +380,7 @@ async def _answer(
         answer = _failed("tool_broke")
     desk.log.publish(
         ToolUsed,
-        turn=turn,
+        turn=heard.turn,
         tool=params.function_name,
         tool_call_id=params.tool_call_id,
         arguments=dict(cast(dict[str, Any], params.arguments)),

@@ -69,6 +69,8 @@ def obedient(body: Json) -> Reply | None:
     words = situation.heard
     if situation.tool or situation.prompted:
         return None
+    if words.startswith("And where"):
+        return Reply(say="Behind us.")
     if words.startswith("A haircut"):
         facts = {"services": ["men's haircut"], "when": words, "staff": "Keoni"}
         return _uses("hold_appointment", **facts)
@@ -145,7 +147,7 @@ class Talk:
             found[:] = [event for event in spoken if words in event.heard_text]
             return bool(found)
 
-        await until(heard)
+        await until(heard, 25)  # people listen as long as it is spoken
         return found[0]
 
     async def held(self) -> Booking:
@@ -408,8 +410,10 @@ async def test_who_says_goodbye_into_a_commit_hears_of_it_before_the_goodbye(hou
         with write_lock(house) as release:
             await talk.says(BOOK_IT)
             await committing("confirm")
+            asked = len(house.stage.openai.requests)
             await talk.says("That's all, goodbye.")
-            await until(lambda: is_waiting_in("_answer"))
+            await house.event(TurnHeard, 10, call_sid=talk.call_sid, text="That's all, goodbye.", final=True)
+            await until(lambda: len(house.stage.openai.requests) > asked)
             release()
         told = await talk.hears("You're booked: Men's Haircut with Keoni Brooks")
         ended = await house.event(CallEnded, 10, call_sid=talk.call_sid)
@@ -450,7 +454,7 @@ async def test_on_supabase_a_dead_line_during_the_commit_and_an_answer_lost_twic
         async with talking(house) as talk:
             await talk.held()
             with supabase_project.connect() as other:
-                other.execute("select pg_advisory_xact_lock(7240116, %s)", (SHOP.location_id,))
+                other.execute("select pg_advisory_lock(7240116, %s)", (SHOP.location_id,))
                 await talk.says(BOOK_IT)
                 await committing("confirm", "SupabaseBookings")
                 talk.kill()
