@@ -76,7 +76,13 @@ class Receptionist:
         self._hang_up = hang_up
         self._put_through = put_through
         self._tools = ToolDesk(
-            shop, log, self._tap, calls, Appointments(desk, shop, log.caller, log.clock), self._words["goodbye"]
+            shop,
+            log,
+            self._tap,
+            calls,
+            Appointments(desk, shop, log.caller, log.clock),
+            self._words["goodbye"],
+            tell_owed=self._tell_owed,
         )
         self._silences = 0
         self._complaints: Counter[str] = Counter()
@@ -193,11 +199,14 @@ class Receptionist:
         self._tell_greeting(interrupted=True)
 
     async def _caller_stopped(self, *_: object) -> None:
-        """What was done while the caller talked over it is told before anything else."""
-        owed = [words for words in self._tools.owed if words]
-        self._tools.owed.clear()
-        if owed:
-            self._queue(TTSSpeakFrame(" ".join(owed)))
+        self._tell_owed()
+
+    def _tell_owed(self) -> None:
+        """What was done while the caller talked over it is told as soon as they have finished."""
+        if self._tap.caller_speaks or self.ending is not None:
+            return
+        if owed := self._tools.take_owed():
+            self._queue(TTSSpeakFrame(owed))
 
     async def _caller_is_silent(self, *_: object) -> None:
         self._silences += 1
