@@ -270,17 +270,16 @@ async def test_a_project_without_our_tables_says_so_until_the_migrations_are_app
                 assert refused.value.code == "schema_missing", refused.value
             with project.connect() as database:
                 rig.project.migrate(database)
-            await _until_known(store)
             for name in (name for name in VERBS if name not in ("add_turn", "close_call", "conclude_call", "decide")):
-                await VERBS[name](store)
+                await _once_known(store, VERBS[name])
 
 
-async def _until_known(store: SupabaseStore) -> None:
-    """PostgREST looks at the schema anew because the migrations tell it to, each of them; it needs no restart."""
+async def _once_known(store: SupabaseStore, verb: Verb) -> None:
+    """PostgREST looks at the schema anew because each migration tells it to; it needs no restart."""
     deadline = time.monotonic() + 5
     while True:
         try:
-            await store.get_knowledge_versions()  # of the last migration
+            await verb(store)
             return
         except Unavailable:
             assert time.monotonic() < deadline
