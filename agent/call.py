@@ -27,7 +27,7 @@ from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.editing import Editing
 from agent.knowledge.onboarding import Onboarding
-from agent.knowledge.prompt import AiContext, get_ai_context_for_location, is_withheld
+from agent.knowledge.prompt import get_ai_context_for_location, is_withheld
 from agent.model import Caller, Shop, to_e164
 from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.line import Line
@@ -39,8 +39,8 @@ from agent.settings import Settings
 from agent.stores.outbox_file import Backlog
 from agent.switchboard import Switchboard
 
-RETURNING_S = 0.3
-"""How long the conversation waits, behind the greeting, to learn whether the caller's number is known."""
+LOOK_UP_S = 2.0
+"""What the book has time to tell whether it knows a number: about as long as a greeting plays."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     log = CallLog(caller, services.bus, services.clock)
     reason: EndReason = "failed"
     receptionist: Receptionist | None = None
-    returning = asyncio.create_task(_is_returning(caller, services))
+    looking_up: asyncio.Task[None] | None = None
     try:
         heard = await _greet(shop, line, services)
         log.publish(
@@ -87,9 +87,9 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             business_name=shop.business_name,
             greeting=wording(shop)["greeting"],
         )
-        instructions = get_ai_context_for_location(shop, now=services.clock(), caller=caller, returning=await returning)
-        receptionist = _receptionist(shop, line, heard, instructions, log, services)
+        receptionist = _receptionist(shop, line, heard, log, services)
         services.switchboard.connect(caller.call_sid, receptionist)
+        looking_up = asyncio.create_task(_look_up(caller, shop, receptionist, services))
         reason = await receptionist.run()
     except asyncio.CancelledError:
         reason = "server_stopped"
@@ -97,7 +97,8 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     except Exception:  # the caller must not pay for our mistake: /voice/after takes over
         logger.exception("call {} failed", caller.call_sid)
     finally:
-        returning.cancel()
+        if looking_up is not None:
+            looking_up.cancel()
         if line.malformed:
             logger.warning("call {}: {} messages of its stream made no sense", caller.call_sid, line.malformed)
         services.switchboard.ended(caller.call_sid, reason)
@@ -148,25 +149,28 @@ async def _greet(shop: Shop, line: Line, services: Services) -> list[str] | None
     return heard
 
 
-async def _is_returning(caller: Caller, services: Services) -> bool:
-    """Whether the book knows this number. Looked up while the greeting plays; a book that is slow has not told."""
+async def _look_up(caller: Caller, shop: Shop, receptionist: Receptionist, services: Services) -> None:
+    """Tell the model when the book knows the caller's number, while the greeting plays. Nobody waits for it."""
     if is_withheld(caller.caller):
-        return False
+        return
     try:
-        async with asyncio.timeout(RETURNING_S):
-            return await services.desk.has_booked(caller.location_id, to_e164(caller.caller))
+        async with asyncio.timeout(LOOK_UP_S):
+            known = await services.desk.has_booked(caller.location_id, to_e164(caller.caller))
     except (ChairsideError, TimeoutError) as why:
-        logger.info("call {}: not known whether the caller returns: {!r}", caller.call_sid, why)
-        return False
+        logger.info("call {}: whether the caller is known was not to be learned: {!r}", caller.call_sid, why)
+        return
+    if known:
+        context = get_ai_context_for_location(shop, now=services.clock(), caller=caller, returning=True)
+        receptionist.instruct(context.moving)
 
 
 def _receptionist(
-    shop: Shop, line: Line, greeting_heard: list[str] | None, instructions: AiContext, log: CallLog, services: Services
+    shop: Shop, line: Line, greeting_heard: list[str] | None, log: CallLog, services: Services
 ) -> Receptionist:
     """The conversation of this call: what it knows, how it hears, thinks and speaks."""
     return Receptionist(
         shop=shop,
-        instructions=instructions,
+        instructions=get_ai_context_for_location(shop, now=services.clock(), caller=log.caller),
         line=line,
         greeting_heard=greeting_heard,
         log=log,

@@ -86,6 +86,7 @@ class Receptionist:
         )
         self._silences = 0
         self._complaints: Counter[str] = Counter()
+        self._moving = {"role": "developer", "content": instructions.moving}
         self._greeting = {"role": "assistant", "content": self._words["greeting"]}
         # With none on the wire the pipeline speaks it, and tells of it as of any answer.
         self._greeting_told = greeting_heard is None
@@ -113,6 +114,10 @@ class Receptionist:
             await asyncio.gather(*self._tools.under_way, *self._tasks, return_exceptions=True)
         return self.ending or "failed"
 
+    def instruct(self, moving: str) -> None:
+        """Replace the moving half of what the model is told, from its next answer on."""
+        self._moving["content"] = moving
+
     async def stop(self, reason: EndReason) -> None:
         """End the call from outside the conversation; one that is ending already keeps its reason."""
         if self.ending is None:
@@ -126,7 +131,7 @@ class Receptionist:
             voice_id=self._shop.voice_id,
             cache_key=f"location_{self._shop.location_id}_v{self._shop.version}",
         )
-        context = LLMContext(messages=self._history(instructions), tools=list(tools_for(self._shop)))
+        context = LLMContext(messages=self._history(), tools=list(tools_for(self._shop)))
         pair = LLMContextAggregatorPair(context, user_params=user_turns(self._settings))
         user, assistant = pair.user(), pair.assistant()
         transport = self._line.transport()
@@ -162,9 +167,9 @@ class Receptionist:
         worker.add_event_handler("on_pipeline_error", self._something_failed)
         return worker
 
-    def _history(self, instructions: AiContext) -> list[LLMContextMessage]:
+    def _history(self) -> list[LLMContextMessage]:
         """What the model is told before the first turn; the stable part of its instructions comes before this."""
-        history: list[dict[str, str]] = [{"role": "developer", "content": instructions.moving}]
+        history: list[dict[str, str]] = [self._moving]
         if not self._greeting_told:
             history.append(self._greeting)
         return cast(list[LLMContextMessage], history)
