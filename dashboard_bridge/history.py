@@ -79,7 +79,7 @@ class History:
             "tools": [],  # not stored; the live feed alone tells them
             "bookings": [booking.model_dump(mode="json") for booking in bookings],
             "messages": [message.model_dump(mode="json") for message in messages],
-            "mismatches": mismatches(found[0]),
+            "mismatches": [mismatch.model_dump() for mismatch in found[0].record.mismatches],
         }
 
     def _zone(self, wanted: frozenset[int] | None) -> tzinfo:
@@ -89,21 +89,11 @@ class History:
 
 def summary(call: CallFound) -> dict[str, Any]:
     """A call as lists show it. What is not known of it (yet) is null."""
-    kept = call.record.model_dump(mode="json")
+    record, kept = call.record, call.record.model_dump(mode="json")
     names = ("call_sid", "location_id", "caller", "started_at", "ended_at", "end_reason")
-    flags = [flag for flag, name in (("mismatch", "mismatches"), ("unanswered", "unanswered")) if kept.get(name)]
-    conclusion = {"outcome": kept.get("outcome"), "summary": kept.get("summary") or None}
+    flags = [flag for flag, is_so in (("mismatch", record.mismatches), ("unanswered", record.unanswered)) if is_so]
+    conclusion = {"outcome": record.outcome, "summary": record.summary or None}
     return {name: kept[name] for name in names} | conclusion | {"flags": flags, "turns": call.turns}
-
-
-def mismatches(call: CallFound) -> list[dict[str, Any]]:
-    """Where what was said and what was done differ."""
-    return call.record.model_dump(mode="json").get("mismatches", [])
-
-
-def questions(call: CallFound) -> list[str]:
-    """What was asked and could not be answered."""
-    return [at["question"] for at in call.record.model_dump(mode="json").get("unanswered", [])]
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 from agent.model import CallFound, CallSearch, LocationId, Message, Proposal, Shop, TextMessage
 from agent.ports import BookingStore, CallStore, Clock, TextStore
 from dashboard_bridge.answers import span_of
-from dashboard_bridge.history import mismatches, questions
 from dashboard_bridge.rights import unknown
 from dashboard_bridge.shops import ShopReader
 
@@ -109,14 +108,14 @@ def _unsent(text: TextMessage) -> dict[str, Any]:
 def _wrong(call: CallFound) -> list[dict[str, Any]]:
     """What was said in a call and is not so."""
     told = {"kind": "mismatch", "call_sid": call.record.call_sid, "at": call.record.started_at.isoformat()}
-    return [told | {"text": f"Said: {at['said']} Done: {at['did']}", "of": at["kind"]} for at in mismatches(call)]
+    return [told | {"text": f"Said: {at.said} Done: {at.did}", "of": at.kind} for at in call.record.mismatches]
 
 
 def _asked_in_vain(calls: list[CallFound]) -> list[dict[str, Any]]:
     """Questions without an answer, each once, with the newest call in which it was asked."""
     asked: dict[str, dict[str, Any]] = {}
     for call in calls:
-        for question in questions(call):
+        for question in (at.question for at in call.record.unanswered):
             told = {"question": question, "at": call.record.started_at.isoformat(), "times": 0}
             entry = asked.setdefault(question.strip().casefold(), told | {"call_sid": call.record.call_sid})
             entry["times"] += 1

@@ -71,7 +71,7 @@ _WAS_SAID = """EXISTS (SELECT 1 FROM call_turns AS t WHERE t.call_sid = c.call_s
 def _found(row: sqlite3.Row) -> CallFound:
     fields = dict(row)
     turns = fields.pop("turns")
-    fields |= {name: json.loads(fields[name]) for name in _LISTS if name in fields}
+    fields |= {name: json.loads(fields[name]) for name in _LISTS}
     return CallFound(record=CallRecord.model_validate(fields), turns=turns)
 
 

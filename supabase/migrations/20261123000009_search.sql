@@ -18,7 +18,7 @@ language sql stable set search_path = '' set timezone = 'UTC' as $$
             and (p_search -> 'location_ids' is null or c.location_id in (
                 select value::integer from jsonb_array_elements_text(p_search -> 'location_ids')))
             and (p_search ->> 'call_sid' is null or c.call_sid = p_search ->> 'call_sid')
-            and (p_search ->> 'outcome' is null or to_jsonb(c) ->> 'outcome' = p_search ->> 'outcome')
+            and (p_search ->> 'outcome' is null or c.outcome = p_search ->> 'outcome')
             and (p_search ->> 'since' is null or c.started_at >= (p_search ->> 'since')::timestamptz)
             and (p_search ->> 'until' is null or c.started_at < (p_search ->> 'until')::timestamptz)
             and (p_search ->> 'before_at' is null or (c.started_at, c.call_sid collate "C")

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from test_call_store import NOON, call, message, turn
 
-from agent.model import CallFound, CallSearch
+from agent.model import CallFound, CallSearch, ClaimMismatch, OpenQuestion
 from agent.ports import CallStore
 
 
@@ -105,3 +105,16 @@ async def test_the_messages_of_a_call_in_their_order(call_store: CallStore):
 
     assert await call_store.messages_of_call(1, "CA1") == [first, later]
     assert await call_store.messages_of_call(1, "CA2") == []
+
+
+async def test_calls_of_an_outcome_with_all_that_became_of_them(call_store: CallStore):
+    await told(call_store)
+    wrong = (ClaimMismatch(turn=1, kind="price", said="It is 40.", did="It is 45."),)
+    asked = (OpenQuestion(turn=1, question="Dogs?"),)
+    end: dict[str, Any] = {"summary": "A cut.", "mismatches": wrong, "unanswered": asked}
+    await call_store.conclude_call(1, "CA1", outcome="booked", **end)
+    await call_store.conclude_call(1, "CA3", outcome="question", **end)
+
+    (found,) = await call_store.search_calls(CallSearch(outcome="booked"))
+    assert found.record == await call_store.get_call(1, "CA1")
+    assert (found.record.mismatches, found.record.unanswered) == (wrong, asked)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from api_rig import ADMIN, CALLER, NOON, OPERATOR, Office, opened_office
 
-from agent.model import Change, Proposal
+from agent.model import Change, ClaimMismatch, OpenQuestion, Proposal
 
 
 @pytest.fixture
@@ -215,3 +215,22 @@ async def waiting(office: Office) -> None:
         scraped=known,
     )
     await office.store.propose(proposal)
+
+
+async def test_what_became_of_a_call_is_told_and_found(office: Office) -> None:
+    await office.call("CA1")
+    await office.call("CA2", minute=1)
+    wrong = ClaimMismatch(turn=1, kind="price", said="It is 40.", did="It is 45.")
+    asked = (OpenQuestion(turn=1, question="Dogs?"),)
+    end = {"outcome": "booked", "summary": "A cut.", "mismatches": (wrong,), "unanswered": asked}
+    await office.store.conclude_call(1, "CA1", **end)
+    await office.store.conclude_call(1, "CA2", **end | {"outcome": "question", "mismatches": ()})
+    async with office.visited(OPERATOR) as client:
+        (call,) = (await read(client, "/calls", outcome="booked"))["calls"]
+        assert (call["outcome"], call["summary"], call["flags"]) == ("booked", "A cut.", ["mismatch", "unanswered"])
+        assert (await read(client, "/calls/CA1"))["mismatches"] == [wrong.model_dump()]
+        home = await read(client, "/shops/1/home")
+    (item,) = home["needs_action"]
+    assert (item["kind"], item["call_sid"], "It is 40." in item["text"]) == ("mismatch", "CA1", True)
+    at = "2026-11-23T22:01:00+00:00"
+    assert home["unanswered"] == [{"question": "Dogs?", "at": at, "times": 2, "call_sid": "CA2"}]
