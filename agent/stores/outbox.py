@@ -224,7 +224,8 @@ class Outbox:
             await asyncio.sleep(pause_s)
         else:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._news.wait()
 
     def _longer(self, pause_s: float) -> float:
         return min(max(pause_s * 2, self._patience.first_s), self._patience.last_s)

@@ -106,7 +106,7 @@ async def test_a_yes_said_with_the_number_is_not_a_yes_to_what_was_understood(hi
 
 async def test_a_corrected_number_is_read_back_anew(hidden: _Call):
     await hidden.confirm("(keyed) 07911123457", "Rosa Lind", "07911123457")
-    asked = await hidden.confirm("No. (keyed) 07911123456", "Rosa Lind", "07911123456")
+    asked = await hidden.confirm("(keyed) 07911123456", "Rosa Lind", "07911123456")
     assert "four five six. Is that right?" in asked.say
     reply = await hidden.confirm("That's right.", "Rosa Lind", "07911123456")
     assert booked(reply).customer_phone == "+447911123456"
@@ -119,7 +119,7 @@ async def test_a_number_in_two_breaths_is_one(hidden: _Call):
 
 
 async def test_a_number_the_caller_never_gave_is_not_used(hidden: _Call):
-    invented = await hidden.confirm("I'd rather not say.", "Rosa Lind", "07911 123456")
+    invented = await hidden.confirm("It is the usual one.", "Rosa Lind", "07911 123456")
     assert (invented.outcome, invented.say) == ("refused", NOT_THE_NUMBER)
     await hidden.confirm("(keyed) 07911123456", "Rosa Lind", "07911123456")
     swapped = await hidden.confirm("Yes, that's right.", "Rosa Lind", "07700 900999")
