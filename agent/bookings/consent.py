@@ -21,19 +21,37 @@ _DOUBT = re.compile(
     re.IGNORECASE,
 )
 _FIRM = re.compile(
-    r"\b(yes|yeah|yep)\b.*\b(book|cancel|move|do|confirm)\b|\b(book|cancel|move) (it|that) (anyway|please|then)"
-    r"|\bno problem\b|\bwhy not\b|\bcan'?t wait\b",
+    r"\b(yes|yeah|yep)\b.*\b(book|cancel|move|do|confirm)\b|\b(book|cancel|move) (it|that) (anyway|please|then)",
     re.IGNORECASE,
 )
+_SECOND_THOUGHT = re.compile(
+    r"\b(no|nope|nah|wait|stop|hold on|hang on|but|instead|rather|actually|unless|if|maybe|perhaps|not yet"
+    r"|chang(ed|e) my mind|never ?mind|forget (it|that)|don'?t|do not|(can|could) (i|we|you)|would you)\b",
+    re.IGNORECASE,
+)
+_IDIOM = re.compile(r"\bno problem\b|\bwhy not\b|\bcan'?t wait\b", re.IGNORECASE)
+"""They say yes in words that mean no elsewhere."""
+_ALL = re.compile(r"\b(both|all of (it|them|that)|everything|the two of them)\b", re.IGNORECASE)
 
 
 def consents(words: str) -> bool:
     """True when `words`, a caller's whole turn, agree to what they were just asked, without an if or a question."""
+    words = _IDIOM.sub("yes", words)
     if _NEGATED.search(words):
         return False
-    if _FIRM.search(words) and "?" not in words:
+    if _FIRM.search(words) and "?" not in words and not _SECOND_THOUGHT.search(words):
         return True
     return bool(_YES.search(words)) and not _DOUBT.search(words)
+
+
+def takes_back(words: str) -> bool:
+    """Whether a turn after a yes unsays it: then they are asked again."""
+    return not consents(words) and _SECOND_THOUGHT.search(_IDIOM.sub("yes", words)) is not None
+
+
+def means_all(words: str) -> bool:
+    """Whether a yes is one to everything that was asked, not only to the last of it."""
+    return _ALL.search(words) is not None
 
 
 _NEGATED = re.compile(

@@ -8,7 +8,7 @@ to speak and what could be had instead. Only a store that fails raises, with Sto
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from agent.bookings.calendar import NEAREST_DAYS, check, first_free, nearest, to_load
 from agent.bookings.dates import When
@@ -19,6 +19,8 @@ from agent.ports import BookingStore, Clock
 
 ALTERNATIVES = 3
 """As many times as a caller can keep in mind."""
+FAR_OFF = timedelta(days=1000)
+"""Beyond every horizon there can be (agent.model.BookingRules)."""
 MANY = 200
 """More times than a day has."""
 
@@ -65,6 +67,7 @@ class Desk:
         no = refusal(shop, wanted, now=now)
         if no is not None:
             return _declined(no)
+        when = _reachable(when, local(now, shop).date())
         at = moment_of(when, shop)
         if at is not None:
             found = check(shop, wanted, at, busy=await self._busy(shop, at, at, ignoring), now=now)
@@ -126,13 +129,15 @@ class Desk:
         shop, now = self.shop(held.location_id), self._clock()
         wanted = wanted_of(held.visit, shop)
         if wanted is None:
-            return await self._let_go(held, key)
+            await self._let_go(held, key)
+            return Declined(code="rules_changed", say="The shop has just changed what can be booked then.")
         mine = [held.booking_id] + ([held.moves] if held.moves else [])
         busy = await self._busy(shop, held.visit.starts, held.visit.starts, *mine)
         # The notice counted from when the time was held: a caller who thinks it over is not punished for it.
         found = check(shop, wanted, held.visit.starts, busy=busy, now=min(now, held.created_at))
         if isinstance(found, Reason) and found.code != "taken":
-            return await self._let_go(held, key, found)
+            await self._let_go(held, key)
+            return await self._instead(shop, wanted, found, held.visit.starts, *mine)
         try:
             return await self._store.confirm(
                 held.location_id,
@@ -204,12 +209,9 @@ class Desk:
         declined = await self._instead(shop, wanted, again, at, *mine)
         return declined.model_copy(update={"say": "Somebody has just taken that time.", "code": "taken"})
 
-    async def _let_go(self, held: Booking, key: str, why: Reason | None = None) -> Declined:
-        """The shop's rules have changed while the caller was deciding."""
+    async def _let_go(self, held: Booking, key: str) -> None:
+        """The shop's rules have changed while the caller was deciding: the time is free for others."""
         await self.cancel(held, key=f"{key}:let_go")
-        if why is not None:
-            return _declined(why)
-        return Declined(code="rules_changed", say="The shop has just changed what can be booked then.")
 
 
 def moment_of(when: When, shop: Shop) -> datetime | None:
@@ -217,6 +219,14 @@ def moment_of(when: When, shop: Shop) -> datetime | None:
     if when.at is None or when.first != when.last:
         return None
     return datetime.combine(when.first, when.at, shop.zone)
+
+
+def _reachable(when: When, today: date) -> When:
+    """Days so far off that no calendar counts them are told as days that are only too far, or past."""
+    least, most = today - FAR_OFF, today + FAR_OFF
+    return when.model_copy(
+        update={"first": min(max(when.first, least), most), "last": max(min(when.last, most), least)}
+    )
 
 
 def wanted_of(visit: Visit, shop: Shop) -> Wanted | None:

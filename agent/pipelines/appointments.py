@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.bookings import wordings
 from agent.bookings.capture import phone_from_words
-from agent.bookings.consent import consents
+from agent.bookings.consent import consents, means_all, takes_back
 from agent.bookings.dates import DateQuestion, When, resolve
 from agent.bookings.desk import Declined, Desk, Offer, wanted_of
 from agent.bookings.identity import is_said, is_same_person
 from agent.bookings.rules import Wanted
+from agent.errors import StoreError
 from agent.events import BookingCancelled, BookingHeld, BookingMade, BookingMoved, OfCall, ToolOutcome
 from agent.knowledge.finding import find_professional, find_services
 from agent.knowledge.prompt import is_withheld
@@ -28,12 +29,24 @@ from agent.ports import Clock
 
 MAX_WORDS = 600
 """Longer than anybody speaks in a turn."""
+MAX_QUOTED = 60
 NOT_YOURS = "I cannot find an appointment under that name and the number you are calling from."
 WITHHELD = "Your number is withheld, so I cannot look into appointments. I can take a message instead."
 NOTHING_HELD = "Nothing is being kept for you yet. What would you like to book, and when?"
 ASK_NAME = "What name is the appointment under?"
 ASK_AGAIN = "Which one do you mean?"
+NOT_REACHED = "I could not reach the appointment book for the other one, so please ask me for that again."
+OTHER_DAY, OTHER_PERSON = "Which other day would suit you?", "Would somebody else do?"
+LEAVE_WORD, LOOK_AGAIN = "Shall I take a message for the salon?", "What else may I look for?"
+NEXT_STEPS: Mapping[str, str] = {
+    **dict.fromkeys(("not_by_phone", "hours_unknown", "duration_unknown", "consultation_first"), LEAVE_WORD),
+    **dict.fromkeys(("staff_unknown", "staff_does_not"), OTHER_PERSON),
+    **dict.fromkeys(("add_on_alone", "nobody_does", "rules_changed", "booking_unknown"), LOOK_AGAIN),
+}
+"""What to go on with where nothing near can be offered, by why not; for the rest, OTHER_DAY."""
 ANYONE = frozenset({"anyone", "anybody", "any", "whoever", "no preference", "don't mind", "either"})
+_UNSAYABLE = re.compile(r"[^\w\s'’.-]|[\d_]")
+"""What is in no name that is spoken."""
 _RIGHT_AFTER = re.compile(
     r"\b(right |straight |directly |just )?after (it|that|this|my appointment|the (cut|other))\b", re.I
 )
@@ -73,6 +86,7 @@ class Appointments:
         self._wanted: Wanted | None = None
         self._holds: dict[str | None, _Pending] = {}
         self._cancelling: _Pending | None = None
+        self._asked: list[int] = []
         self._own: tuple[Booking, ...] = ()
         self._name = ""
         self._made = False
@@ -80,6 +94,13 @@ class Appointments:
     def listen(self, turns: Sequence[str]) -> None:
         """What the caller has said so far, turn by turn, this turn included."""
         self._heard = [words[:MAX_WORDS] for words in turns]
+
+    def told_late(self, asked: int, told: int) -> None:
+        """What a caller was to be asked in turn `asked` they hear only after turn `told`: a yes counts from then on."""
+        for moves, pending in self._holds.items():
+            self._holds[moves] = _later(pending, asked, told)
+        self._cancelling = self._cancelling and _later(self._cancelling, asked, told)
+        self._asked = [told if turn == asked else turn for turn in self._asked]
 
     def wish(self) -> str:
         """What the caller was about to book, for the people of the shop."""
@@ -121,54 +142,70 @@ class Appointments:
         )
         if isinstance(held, Declined):
             return self._declined(held)
-        self._holds[held.moves] = _Pending(held, self._turn)
         self._remember(held.visit)
-        say = wordings.read_back(
-            held, self._shop, now=self._clock(), name=self._name, moved_from=moves.visit if moves else None
-        )
+        say = self._ask(held, moves.visit if moves else None)
         facts = {"held": wordings.visit_words(held.visit, self._shop, now=self._clock()), "booked": False}
         return Reply("ok", say, facts, ((BookingHeld, {"booking": held}),))
 
-    async def confirm(self, name: str, phone: str, *, key: str) -> Reply:
+    async def confirm(self, name: str, phone: str) -> Reply:
         """Book what is held, once the caller has heard it and said yes."""
         if not self._holds:
             say = NOTHING_HELD if not self._made else f"That is done already. {wordings.ANYTHING_ELSE}"
             return Reply("refused", say, {"booked": self._made})
-        ready = [pending for pending in self._holds.values() if self._agreed(pending.turn)]
+        ready = [pending for pending in self._holds.values() if self._agreed(pending)]
         if not ready:
-            return self._ask_yes(list(self._holds.values()))
+            return Reply(
+                "refused", self._ask_yes(), {"booked": False, "reason": "the caller has not said yes to this yet"}
+            )
         number = self._number(phone)
         who = self._who(name)
         if not who and any(pending.booking.moves is None for pending in ready):
             return Reply("refused", "What name may I put it under?")
         if not number:
             return Reply("refused", "Your number is withheld. Which number can the shop reach you on?")
-        return await self._book(ready, who, number, key)
+        return await self._book(ready, who, number)
 
-    async def _book(self, ready: Sequence[_Pending], name: str, number: str, key: str) -> Reply:
+    async def _book(self, ready: Sequence[_Pending], name: str, number: str) -> Reply:
         said: list[str] = []
         events: list[tuple[type[OfCall], dict[str, object]]] = []
-        done = True
-        for place, pending in enumerate(ready):
-            held = pending.booking
-            before = next((own.visit for own in self._own if own.booking_id == held.moves), held.visit)
-            made = await self._desk.confirm(held, key=f"{key}:{place}", customer_name=name, customer_phone=number)
+        refused: dict[str, object] = {}
+        for held in (pending.booking for pending in ready):
+            try:
+                # Not the tool call's key: one hold becomes one appointment, also when an earlier answer was lost.
+                made = await self._desk.confirm(
+                    held, key=f"confirm:{held.booking_id}", customer_name=name, customer_phone=number
+                )
+            except StoreError:
+                if not events:
+                    raise
+                said.append(NOT_REACHED)  # what is booked is booked, and told
+                break
             self._holds.pop(held.moves, None)
             if isinstance(made, Declined):
-                done = False
-                said.append(self._declined(made).say)
-                continue
-            self._own = (*(own for own in self._own if own.booking_id != made.booking_id), made)
-            self._made = True
-            now = self._clock()
-            if held.moves is None:
-                events.append((BookingMade, {"booking": made}))
-                said.append(wordings.booked(made, self._shop, now=now))
+                no = self._declined(made)
+                said.append(no.say)
+                refused = dict(no.facts)
             else:
-                events.append((BookingMoved, {"booking": made, "before": before}))
-                said.append(wordings.moved(made, self._shop, now=now))
-        closing = [wordings.ANYTHING_ELSE] if done else []
-        return Reply("ok" if done else "refused", " ".join([*said, *closing]), {"booked": done}, tuple(events))
+                events.append(self._made_of(held, made))
+                said.append(self._confirmation(held, made))
+        done = len(events) == len(ready)
+        if done:
+            said.append(self._ask_yes() if self._holds else wordings.ANYTHING_ELSE)
+        return Reply("ok" if done else "refused", " ".join(said), {**refused, "booked": bool(events)}, tuple(events))
+
+    def _made_of(self, held: Booking, made: Booking) -> tuple[type[OfCall], dict[str, object]]:
+        before = next((own.visit for own in self._own if own.booking_id == held.moves), held.visit)
+        self._own = (*(own for own in self._own if own.booking_id != made.booking_id), made)
+        self._made = True
+        return (
+            (BookingMade, {"booking": made})
+            if held.moves is None
+            else (BookingMoved, {"booking": made, "before": before})
+        )
+
+    def _confirmation(self, held: Booking, made: Booking) -> str:
+        words = wordings.booked if held.moves is None else wordings.moved
+        return words(made, self._shop, now=self._clock())
 
     # Appointments the caller has
 
@@ -203,12 +240,13 @@ class Appointments:
     async def cancel(self, which: str, *, key: str) -> Reply:
         """Ask whether to cancel; once the caller has agreed, do it."""
         pending = self._cancelling
-        if pending is not None and self._agreed(pending.turn):
+        if pending is not None and self._agreed(pending):
             return await self._cancel(pending.booking, key)
         booking = await self._one_of_theirs(which)
         if isinstance(booking, Reply):
             return booking
         self._cancelling = _Pending(booking, self._turn)
+        self._asked.append(self._turn)
         late = self._desk.is_late(booking)
         say = wordings.shall_i_cancel(booking, self._shop, now=self._clock(), late=late)
         return Reply("ok", say, {"cancelled": False, "late": late})
@@ -239,13 +277,40 @@ class Appointments:
     def _turn(self) -> int:
         return len(self._heard)
 
-    def _agreed(self, since: int) -> bool:
-        """Whether the caller has said yes after the turn in which they were asked, and not taken it back."""
-        return any(consents(words) for words in self._heard[since:]) and not _took_back(self._heard[since:])
+    def _agreed(self, pending: _Pending) -> bool:
+        """Whether the caller has said yes to this after they were asked, and not taken it back since.
+
+        A yes answers what was asked last. To what was asked before that it is one only where it means both.
+        """
+        for turn in range(len(self._heard), pending.turn, -1):
+            words = self._heard[turn - 1]
+            if takes_back(words) or self._names_another_time(words, pending.booking):
+                return False
+            if consents(words):
+                asked_since = any(pending.turn < asked < turn for asked in self._asked)
+                return not asked_since or means_all(words)
+        return False
+
+    def _names_another_time(self, words: str, booking: Booking) -> bool:
+        """ "Yes, at four then": a yes with a time of its own is one to that time."""
+        if phone_from_words(words, self._shop.country):
+            return False
+        start = local(booking.visit.starts, self._shop)
+        found = resolve(
+            words,
+            now=self._clock(),
+            zone=self._shop.zone,
+            hours=self._shop.hours,
+            before=When(first=start.date(), last=start.date(), at=start.time()),
+            country=self._shop.country,
+        )
+        if not isinstance(found, When) or not found.one_day:
+            return False
+        return found.first != start.date() or found.at not in (None, start.time())
 
     def _who(self, name: str) -> str:
         """The name to book under: one the caller said, or the one they proved to be."""
-        name = " ".join(name.split())[:200]
+        name = " ".join(_UNSAYABLE.sub(" ", name[:MAX_WORDS]).split())[:200]
         if name and is_said(name, self._heard):
             self._name = name
         return self._name
@@ -368,23 +433,28 @@ class Appointments:
     def _declined(self, no: Declined) -> Reply:
         others = [wordings.visit_words(visit, self._shop, now=self._clock()) for visit in no.alternatives]
         say = wordings.declined(no.say, no.alternatives, self._shop, now=self._clock())
+        if not others and not say.endswith("?"):
+            say = f"{say} {NEXT_STEPS.get(no.code, OTHER_DAY)}"
         return Reply("refused", say, {"reason": no.code, "alternatives": others, "booked": False})
 
-    def _ask_yes(self, pending: Sequence[_Pending]) -> Reply:
-        held = pending[0].booking
-        before = next((own.visit for own in self._own if own.booking_id == held.moves), None)
-        say = wordings.read_back(held, self._shop, now=self._clock(), name=self._name, moved_from=before)
-        return Reply("refused", say, {"booked": False, "reason": "the caller has not said yes to this yet"})
+    def _ask(self, held: Booking, moved_from: Visit | None) -> str:
+        """The read-back of a hold, from which on a yes to it counts."""
+        self._holds[held.moves] = _Pending(held, self._turn)
+        self._asked.append(self._turn)
+        return wordings.read_back(held, self._shop, now=self._clock(), name=self._name, moved_from=moved_from)
+
+    def _ask_yes(self) -> str:
+        """Everything that is held and not agreed to, read back once more."""
+        before = {own.booking_id: own.visit for own in self._own}
+        held = [pending.booking for pending in self._holds.values()]
+        return " ".join(self._ask(booking, before.get(booking.moves or "")) for booking in held)
 
 
-def _took_back(turns: Sequence[str]) -> bool:
-    """Whether the last thing said about it was a no."""
-    return (
-        bool(re.search(r"\b(don'?t|do not|wait|stop|changed my mind|not yet)\b", turns[-1], re.I)) if turns else False
-    )
+def _later(pending: _Pending, asked: int, told: int) -> _Pending:
+    return replace(pending, turn=told) if pending.turn == asked else pending
 
 
 def _quoted(said: str) -> str:
     """The caller's own word, short enough to be said back, with nothing but words in it."""
-    plain = " ".join(re.findall(r"[^\W_][\w'’&-]*", said)[:6])
+    plain = " ".join(re.findall(r"[^\W_][\w'’&-]*", said[:MAX_QUOTED])[:6])
     return plain or "that"

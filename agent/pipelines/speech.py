@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cartesia import AsyncCartesia
@@ -38,7 +38,7 @@ class CallSpeech:
     """The three services of one call, not yet connected."""
 
     stt: STTService
-    llm: OpenAILLMService
+    llm: SharedClientLLM
     tts: CartesiaTTSService
 
 
@@ -74,7 +74,9 @@ class SharedClientLLM(OpenAILLMService):
         # and withdrawn at once, and nobody answers. So the call waits for the turn: a withdrawal cancels the wait.
         while self._speculation_gate.is_speculating:  # noqa: ASYNC110 - the gate tells nobody
             await asyncio.sleep(0.005)
-        await super().run_function_calls(function_calls)
+        # Arguments that are no JSON object would be an error of the vendor's to Pipecat, which ends the call.
+        calls = (call if isinstance(call.arguments, dict) else replace(call, arguments={}) for call in function_calls)
+        await super().run_function_calls([*calls])
 
 
 class SpeechStack:
@@ -133,7 +135,7 @@ class SpeechStack:
             ),
         )
 
-    def _llm(self, instructions: str, cache_key: str) -> OpenAILLMService:
+    def _llm(self, instructions: str, cache_key: str) -> SharedClientLLM:
         return SharedClientLLM(
             self._openai,
             settings=OpenAILLMService.Settings(

@@ -88,6 +88,11 @@ class Tap:
         self._open = False
         self._said: list[str] = []
 
+    @property
+    def caller_speaks(self) -> bool:
+        """Whether a turn of the caller's is under way."""
+        return self._open
+
     def follow(self, user: LLMUserAggregator, assistant: LLMAssistantAggregator, tts: TTSService) -> None:
         """Subscribe to the turn events of the pipeline's own processors."""
         user.add_event_handler("on_user_turn_started", self._turn_started)

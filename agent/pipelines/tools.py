@@ -7,8 +7,10 @@ promise what did not happen.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, cast
 
 from loguru import logger
@@ -62,11 +64,34 @@ class ToolDesk:
     """Work that goes on although the caller talks over it or has hung up."""
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A model may call several tools at once; they are used one after the other, in its order."""
+    talked_over: set[str] = field(default_factory=set[str])
+    """The tool calls whose answer nobody waits for any more."""
     owed: list[str] = field(default_factory=list[str])
     """What was done while the caller talked over it, and is to be told them next."""
+    tell_owed: Callable[[], None] = lambda: None
+    """Tells it now, unless the caller is speaking: then it is told when they have finished."""
+
+    def take_owed(self) -> str:
+        """What is owed; whoever takes it tells it."""
+        words = " ".join(self.owed)
+        self.owed.clear()
+        return words
+
+
+def _lenient(tool: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Models leave arguments out, invent some and send other types. What is missing is empty; a tool then asks."""
+    wants = list(inspect.signature(tool).parameters)[1:]
+
+    @wraps(tool)
+    async def used(params: FunctionCallParams, **sent: object) -> None:
+        listed = {name: _listed(sent.get(name)) for name in wants if name == "services"}
+        await tool(params, **{name: listed.get(name, _words(sent.get(name))) for name in wants})
+
+    return used
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def check_availability(params: FunctionCallParams, services: list[str], when: str, staff: str = "") -> None:
     """Say which times are free. It is spoken for you: add nothing. Use it when the caller asks what is free.
 
@@ -75,10 +100,11 @@ async def check_availability(params: FunctionCallParams, services: list[str], wh
         when: The caller's own words for day and time, unchanged: "Thursday week, after four", "the 5th".
         staff: Whom they want, if they said; "anyone" when they no longer mind.
     """
-    await _use(params, lambda desk: _spoken(desk, desk.appointments.check(_listed(services), when, staff)))
+    await _use(params, lambda desk: _spoken(desk, desk.appointments.check(services, when, staff)))
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def hold_appointment(params: FunctionCallParams, services: list[str], when: str, staff: str = "") -> None:
     """Keep a time while the caller decides, once they named what and when. It is read back for you: add nothing.
 
@@ -90,10 +116,11 @@ async def hold_appointment(params: FunctionCallParams, services: list[str], when
         staff: Whom they want, if they said; "anyone" when they no longer mind.
     """
     key = _key(params)
-    await _use(params, lambda desk: _spoken(desk, desk.appointments.hold(_listed(services), when, staff, key=key)))
+    await _use(params, lambda desk: _spoken(desk, desk.appointments.hold(services, when, staff, key=key)))
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def confirm_appointment(params: FunctionCallParams, name: str, phone: str = "") -> None:
     """Book, or move, what is held, after the caller has said yes to it. The confirmation is spoken for you.
 
@@ -105,6 +132,7 @@ async def confirm_appointment(params: FunctionCallParams, name: str, phone: str 
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def find_my_appointments(params: FunctionCallParams, name: str = "", detail: str = "") -> None:
     """Look up the caller's own appointments. Ask for their name first. Nobody else's can be looked up.
 
@@ -116,6 +144,7 @@ async def find_my_appointments(params: FunctionCallParams, name: str = "", detai
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def move_appointment(params: FunctionCallParams, which: str, when: str) -> None:
     """Keep another time for one of the caller's appointments. It is read back for you; confirm_appointment moves it.
 
@@ -128,6 +157,7 @@ async def move_appointment(params: FunctionCallParams, which: str, when: str) ->
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def cancel_appointment(params: FunctionCallParams, which: str) -> None:
     """Cancel one of the caller's appointments. The first call asks them whether to; after their yes, call it again.
 
@@ -139,6 +169,7 @@ async def cancel_appointment(params: FunctionCallParams, which: str) -> None:
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def take_message(
     params: FunctionCallParams, message: str, caller_name: str = "", callback_number: str = ""
 ) -> None:
@@ -153,6 +184,7 @@ async def take_message(
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def transfer_to_person(params: FunctionCallParams, reason: str) -> None:
     """Put the caller through to a person of the shop: when they ask for one, or you cannot help them.
 
@@ -165,6 +197,7 @@ async def transfer_to_person(params: FunctionCallParams, reason: str) -> None:
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def end_call(params: FunctionCallParams) -> None:
     """Hang up, once the caller has said goodbye or wants nothing more.
 
@@ -174,6 +207,7 @@ async def end_call(params: FunctionCallParams) -> None:
 
 
 @tool_options(timeout_secs=8)
+@_lenient
 async def find_service(params: FunctionCallParams, words: str) -> None:
     """Look through the shop's whole menu. Use it before you name a service or price that is not in the shop facts.
 
@@ -222,7 +256,7 @@ async def _spoken(desk: ToolDesk, work: Awaitable[Reply]) -> Answer:
 
 async def _confirm(desk: ToolDesk, params: FunctionCallParams, name: str, phone: str) -> Answer:
     try:
-        return await _spoken(desk, desk.appointments.confirm(name, phone, key=_key(params)))
+        return await _spoken(desk, desk.appointments.confirm(name, phone))
     except StoreError as why:
         logger.error("a booking could not be stored: {}", why)
         return await _call_back(desk, params, name)
@@ -242,7 +276,7 @@ async def _transfer(desk: ToolDesk, params: FunctionCallParams, reason: str) -> 
     if desk.shop.transfer_to is None:  # a model may name a tool that it was not offered
         say = "Nobody can be put through here. Offer to take a message instead."
         return Answer("refused", {"transferred": False, "say": say})
-    await _speak(params, PUTTING_THROUGH)
+    await _speak(params, f"{desk.take_owed()} {PUTTING_THROUGH}".strip())
     await params.llm.push_frame(HangUpFrame(reason=TRANSFER))
     desk.log.publish(CallTransferred, to=desk.shop.transfer_to, reason=" ".join(reason.split())[:200] or "asked for")
     return Answer("ok", {"transferred": True}, then_speak=False)
@@ -276,9 +310,17 @@ async def _store_message(desk: ToolDesk, params: FunctionCallParams, text: str, 
 
 
 async def _end_call(desk: ToolDesk, params: FunctionCallParams) -> Answer:
-    await _speak(params, desk.goodbye)
+    await _speak(params, f"{desk.take_owed()} {desk.goodbye}".strip())
     await params.llm.push_frame(HangUpFrame(reason="end_call"))
     return Answer("ok", {"ended": True}, then_speak=False)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What the caller had said when a tool was called: the turns as the model was told them, and the call's count."""
+
+    turns: list[str]
+    turn: int
 
 
 async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]]) -> None:
@@ -288,31 +330,48 @@ async def _use(params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[
     told with the next answer.
     """
     desk = cast(ToolDesk, params.app_resources)
-    desk.appointments.listen(_heard(params))
-    running = asyncio.ensure_future(_answer(desk, params, work))
+    heard = _Heard(_heard(params), desk.tap.turn)
+    running = asyncio.ensure_future(_answer(desk, params, work, heard))
     desk.under_way.add(running)
     running.add_done_callback(desk.under_way.discard)
     try:
         answer = await asyncio.shield(running)
+        properties = FunctionCallResultProperties(run_llm=answer.then_speak)
+        await params.result_callback(answer.result, properties=properties)
+        if words := f"{desk.take_owed()} {answer.say}".strip():
+            await _speak(params, words)
     except asyncio.CancelledError:
-        running.add_done_callback(lambda done: desk.owed.append(done.result().say))
+        desk.talked_over.add(params.tool_call_id)
+        if running.done():
+            _owe(desk, running.result(), heard)
         raise
-    await params.result_callback(answer.result, properties=FunctionCallResultProperties(run_llm=answer.then_speak))
+
+
+def _owe(desk: ToolDesk, answer: Answer, heard: _Heard) -> None:
+    """Have what was done told later. A question in it is one from then on, not from when it was talked over."""
     if answer.say:
-        await _speak(params, answer.say)
+        desk.owed.append(answer.say)
+        asked = len(heard.turns)
+        desk.appointments.told_late(asked, asked + desk.tap.turn - heard.turn)
+        if len(desk.under_way) <= 1:  # else the next tool tells it, before what it says itself
+            desk.tell_owed()
 
 
 async def _speak(params: FunctionCallParams, words: str) -> None:
     await cast(SharedClientLLM, params.llm).speak(words)
 
 
-async def _answer(desk: ToolDesk, params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]]) -> Answer:
+async def _answer(
+    desk: ToolDesk, params: FunctionCallParams, work: Callable[[ToolDesk], Awaitable[Answer]], heard: _Heard
+) -> Answer:
     """The tool's answer, told to the log. Never raises."""
     began = asyncio.get_running_loop().time()
-    turn = desk.tap.turn
     try:
         async with desk.turns:
+            desk.appointments.listen(heard.turns)
             answer = await work(desk)
+            if params.tool_call_id in desk.talked_over:
+                _owe(desk, answer, heard)  # before the next tool, which may say goodbye
     except ChairsideError as why:
         logger.warning("tool {} failed: {}", params.function_name, why)
         answer = _failed(why.code)
@@ -321,7 +380,7 @@ async def _answer(desk: ToolDesk, params: FunctionCallParams, work: Callable[[To
         answer = _failed("tool_broke")
     desk.log.publish(
         ToolUsed,
-        turn=turn,
+        turn=heard.turn,
         tool=params.function_name,
         tool_call_id=params.tool_call_id,
         arguments=dict(cast(dict[str, Any], params.arguments)),
@@ -347,12 +406,19 @@ def _key(params: FunctionCallParams) -> str:
     return f"{desk.log.caller.call_sid}:{params.tool_call_id}"
 
 
-def _listed(services: object) -> list[str]:
+def _listed(sent: object) -> list[str]:
     """Models send a single word where a list was asked for, or something else entirely."""
-    if isinstance(services, str):
-        return [services] if services.strip() else []
-    items = cast("list[object]", services) if isinstance(services, list) else []
-    return [item for item in items if isinstance(item, str) and item.strip()][:MAX_SERVICES]
+    items = cast("list[object]", sent) if isinstance(sent, list) else [sent]
+    return [words for item in items if (words := _words(item).strip())][:MAX_SERVICES]
+
+
+def _words(sent: object) -> str:
+    """Text, whatever came in its place; nothing for what is none."""
+    if isinstance(sent, list):
+        return " ".join(_words(item) for item in cast("list[object]", sent))
+    if isinstance(sent, bool) or not isinstance(sent, str | int | float):
+        return ""
+    return str(sent)
 
 
 def _failed(code: str) -> Answer:
