@@ -539,9 +539,8 @@ class TestClocksChange:
         why = check(self.night, ask(FRINGE), second, busy=(), now=self.autumn)
         assert isinstance(why, Reason)
         assert (why.code, why.instead) == ("off_grid", (found.visits[7].starts, found.visits[8].starts))
-        assert (
-            why.say
-            == "On Sunday the 25th of October the clocks go back, and appointments are not in the hour that comes twice."
+        assert why.say == (
+            "On Sunday the 25th of October the clocks go back, and appointments are not in the hour that comes twice."
         )
 
     def test_what_follows_an_appointment_is_not_in_the_hour_that_comes_twice(self):
