@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -51,6 +52,8 @@ class CallAccount(Account):
     ops_transcripts: int | None
     stored_turns: int | None
     error: str | None
+    outcome: str | None = None
+    """What the call came to, as the shop's people are told."""
 
 
 class ShopAccount(Account):
@@ -71,6 +74,33 @@ class ShopAccount(Account):
     """Of the shop as it is stored."""
 
 
+class BookingAccount(Account):
+    """A row of the appointment book; times are the shop's."""
+
+    booking_id: str
+    location_id: int
+    call_sid: str
+    """Of the call that made it."""
+    service: str
+    staff: str
+    starts: datetime
+    ends: datetime
+    customer_name: str
+    customer_phone: str
+    state: str
+    states: tuple[str, ...]
+    """That it was seen in, this one last."""
+    revision: int
+
+
+class TextAccount(Account):
+    """A text that reached a customer's phone."""
+
+    sender: str
+    to: str
+    body: str
+
+
 class Book(Account):
     """What `--json` writes."""
 
@@ -78,9 +108,11 @@ class Book(Account):
 
 
 class DemoBook(Book):
-    """The demo's: the shops that were set up, too."""
+    """The demo's: the shops that were set up, what was booked and texted, too."""
 
     shops: tuple[ShopAccount, ...]
+    bookings: tuple[BookingAccount, ...]
+    texts: tuple[TextAccount, ...]
 
 
 async def read_back(path: Path, location_id: int, call_sid: str) -> tuple[CallRecord | None, int]:
@@ -150,7 +182,7 @@ def problems_of(call: CallAccount, *, least_turns: int) -> list[str]:
 
 def tell(console: Console, calls: Sequence[CallAccount]) -> None:
     """The calls as a table. Times are milliseconds."""
-    table = Table("call", "greeting", "turns", "answers after", "tools", "end")
+    table = Table("call", "greeting", "turns", "answers after", "tools", "outcome", "end")
     for call in calls:
         table.add_row(
             call.scene,
@@ -158,6 +190,7 @@ def tell(console: Console, calls: Sequence[CallAccount]) -> None:
             str(len(call.turns)),
             ", ".join(_milliseconds(at.voice_to_voice_ms) for at in call.turns) or "-",
             "?" if call.tools is None else ", ".join(call.tools) or "-",
+            call.outcome or "-",
             call.error or (call.end_reason or "?").replace("_", " "),
         )
     console.print(table)

@@ -40,7 +40,7 @@ from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
 
 FIRST, SHOPS, RATE, SIZE = 1001, 50, 100, 500
-SCENE = ROOT / "scripts" / "scenes" / "4-in-a-hurry-in-london.yaml"
+SCENE = ROOT / "scripts" / "scenes" / "6-in-a-hurry-in-london.yaml"
 
 
 @dataclass(frozen=True)

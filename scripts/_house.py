@@ -22,11 +22,22 @@ from agent.bus.local import LocalBus  # noqa: E402
 from agent.call import Services  # noqa: E402
 from agent.emulators.scenario import Scenario  # noqa: E402
 from agent.emulators.theatre import Theatre, open_theatre  # noqa: E402
-from agent.events import AnyEvent, ToolUsed, TurnSpoken  # noqa: E402
+from agent.events import (  # noqa: E402
+    AnyEvent,
+    BookingCancelled,
+    BookingHeld,
+    BookingMade,
+    BookingMoved,
+    CallSummarised,
+    ToolUsed,
+    TurnSpoken,
+)
 from agent.knowledge.registry import register_shop  # noqa: E402
 from agent.knowledge.shop_file import read_shop_file  # noqa: E402
+from agent.ports import Clock  # noqa: E402
 from agent.settings import Settings  # noqa: E402
 from agent.stores.embedded import EmbeddedStore  # noqa: E402
+from agent.wiring import utc_now  # noqa: E402
 from server import create_app, uvicorn_config  # noqa: E402
 
 SAMPLES = ROOT / "scripts" / "samples"
@@ -43,6 +54,10 @@ class Backstage:
     """The names of the tools used in each call, in order."""
     answered_ms: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
     """By call and turn: from the end of the caller's voice to the answer, as the server measured it."""
+    outcomes: dict[str, str] = field(default_factory=dict[str, str])
+    """What each call came to."""
+    touched: dict[str, int] = field(default_factory=dict[str, int])
+    """The ids of the appointments that calls made, moved or cancelled, with their locations."""
 
     def note(self, event: AnyEvent) -> None:
         match event:
@@ -50,6 +65,10 @@ class Backstage:
                 self.tools[event.call_sid].append(event.tool)
             case TurnSpoken(voice_to_voice_ms=float(ms)):
                 self.answered_ms.setdefault((event.call_sid, event.turn), ms)
+            case CallSummarised():
+                self.outcomes[event.call_sid] = event.outcome
+            case BookingHeld() | BookingMade() | BookingMoved() | BookingCancelled():
+                self.touched[event.booking.booking_id] = event.booking.location_id
             case _:
                 pass
 
@@ -77,6 +96,7 @@ async def open_house(
     *,
     database_path: Path | None = None,
     furnish: Callable[[Settings], Awaitable[None]] | None = None,
+    clock: Clock = utc_now,
     **overrides: Any,
 ) -> AsyncGenerator[tuple[Theatre, Backstage]]:
     """A running server, with the sample shops from their files unless `furnish` fills the store otherwise.
@@ -86,7 +106,7 @@ async def open_house(
     apps: list[FastAPI] = []
 
     def build(settings: Settings) -> uvicorn.Config:
-        apps.append(create_app(settings))
+        apps.append(create_app(settings, clock=clock))
         return uvicorn_config(settings, apps[0])
 
     async with open_theatre(

@@ -39,4 +39,5 @@ class Performance:
             ops_transcripts=len(finals),
             stored_turns=stored,
             error=error_of(report),
+            outcome=self._backstage.outcomes.get(report.call_sid),
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -28,6 +28,7 @@ class Screen:
         self.answered_ms: Mapping[tuple[str, int], float] = {}
         self._numbers: dict[str, int] = {}
         self._half_said: dict[str, Text] = {}
+        self._below: RenderableType = Text("")
         # Without a terminal there is nothing to draw over: only whole lines are printed.
         self._live = Live(console=console, transient=True, refresh_per_second=12) if console.is_terminal else None
 
@@ -56,8 +57,18 @@ class Screen:
                 self._half_said[data.call_sid] = self._head(data).append(_tail(data.text), "dim italic")
             case _:
                 return
+        self._draw()
+
+    def tell(self, lines: Iterable[Text], below: RenderableType) -> None:
+        """Print lines, and keep something on the screen below what is half said."""
+        for line in lines:
+            self.console.print(line, soft_wrap=True)
+        self._below = below
+        self._draw()
+
+    def _draw(self) -> None:
         if self._live is not None:
-            self._live.update(Text("\n").join(self._half_said.values()))
+            self._live.update(Group(Text("\n").join(self._half_said.values()), self._below))
 
     def _head(self, data: CallData | TranscriptData, speaker: str = "") -> Text:
         number = self._numbers.setdefault(data.call_sid, len(self._numbers) + 1)

@@ -4,8 +4,9 @@
 
 Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine; the server between them is the real one. It
 reads the shops from two sample websites (scripts/samples), as `POST /shop/setup` asks it to. The transcript is what
-an operator receives from `WS /ops`. Without --exit callers ring again now and then, until Ctrl-C. Exit codes: 0 done,
-1 a set-up or a call went wrong, 2 what was given is wrong.
+an operator receives from `WS /ops`; the appointments are read from the store, the texts from the customers' phones.
+Without --exit callers with questions ring again now and then, until Ctrl-C. Exit codes: 0 done, 1 a set-up or a call
+went wrong or did not end as its scene says, 2 what was given is wrong.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import asyncio
 import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from itertools import cycle, islice
+from datetime import UTC, datetime
+from itertools import cycle, groupby, islice
 from pathlib import Path
+from typing import Any
 
 
 def leave(*_: object) -> None:
@@ -28,7 +31,10 @@ def leave(*_: object) -> None:
 signal.signal(signal.SIGINT, leave)  # Ctrl-C works from the first moment: what follows takes seconds to import
 
 from _account import CallAccount, DemoBook, ShopAccount, complain, problems_of, tell, write  # noqa: E402
-from _house import ROOT, Backstage, open_house  # noqa: E402
+from _book import BookWatch  # noqa: E402
+from _clock import clock_from, demo_start, last_booked, tell_clock  # noqa: E402
+from _ending import check_endings, ending_of, missed_endings  # noqa: E402
+from _house import ROOT, SAMPLES, Backstage, open_house  # noqa: E402
 from _ops_client import Operator  # noqa: E402
 from _performance import Performance  # noqa: E402
 from _scene import read_scenario  # noqa: E402
@@ -37,20 +43,25 @@ from _shops import SHOPS, no_shops, open_websites, set_up_all, tell_shops  # noq
 from loguru import logger  # noqa: E402
 from pydantic import SecretStr  # noqa: E402
 from rich.console import Console  # noqa: E402
+from rich.text import Text  # noqa: E402
 
 from agent.emulators.scenario import Scenario, ScenarioError  # noqa: E402
 from agent.emulators.theatre import Theatre, TheatreError  # noqa: E402
 from agent.emulators.voice import VoiceUnavailable  # noqa: E402
 from agent.errors import ChairsideError  # noqa: E402
+from agent.knowledge.shop_file import read_shop_file  # noqa: E402
+from agent.model import Shop  # noqa: E402
 
 SCENES = ROOT / "scripts" / "scenes"
 KEPT = Path("var") / "demo" / "chairside.db"
 EMULATED = "Twilio, Deepgram, OpenAI and Cartesia are emulated on this machine: no keys, no phone."
 SETTING_UP = "Two sample salons are set up from their websites, served on this machine, and their owners' words."
 LEAST_TURNS = 3
+WIDE = 150
+"""Characters; in a file or a pipe tables need not fold."""
 RING_EVERY_S = 1.5
 """Callers ring this far apart, so that calls overlap and can still be told apart on the screen."""
-MOST_AT_ONCE = 4
+MOST_AT_ONCE = 5
 """The emulated vendors share this process with the server: more calls would measure the stage."""
 PAUSE_S = 20.0
 """Without --exit: from the end of a call to the next caller."""
@@ -60,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Perform what the arguments ask for and return the exit code."""
     arguments = _parser().parse_args(argv)
     console = Console(stderr=arguments.json == "-", highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
     logger.remove()
     logger.add(lambda line: console.print(line, end="", style="dim", markup=False), level="WARNING")
     try:
@@ -67,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         demo = Demo(scenes, arguments, Screen(console))
         stopped = asyncio.run(_until_told(demo.perform()))
         if arguments.json is not None:
-            write(DemoBook(calls=tuple(demo.calls), shops=demo.shops), arguments.json)
+            write(demo.book(), arguments.json)
     except ScenarioError as why:
         complain(f"[demo/scenes_invalid] {why}")
         return 2
@@ -77,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if stopped:
         return 0
     problems = [problem for call in demo.calls for problem in problems_of(call, least_turns=LEAST_TURNS)]
+    problems += demo.problems
     for problem in problems:
         complain(problem)
     return 1 if problems else 0
@@ -84,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Scripted callers ring two sample shops; every vendor is emulated.")
-    parser.add_argument("--calls", type=_count, default=2, metavar="N", help="how many callers ring at first (2)")
+    parser.add_argument("--calls", type=_count, metavar="N", help="how many callers ring at first (one for each scene)")
     parser.add_argument("--exit", action="store_true", help="end with the last of them instead of waiting for Ctrl-C")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="figures on standard output or into FILE")
     parser.add_argument("--keep", action="store_true", help=f"keep shops and calls in {KEPT}")
@@ -103,7 +117,9 @@ def read_scenes(folder: Path) -> list[Scenario]:
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise ScenarioError(str(folder), ["there is no scene (*.yaml) in this folder"])
-    return [read_scenario(path) for path in paths]
+    scenes = [read_scenario(path) for path in paths]
+    check_endings(scenes)
+    return scenes
 
 
 async def _until_told(work: Awaitable[None]) -> bool:
@@ -123,11 +139,16 @@ async def _until_told(work: Awaitable[None]) -> bool:
 
 
 class Demo:
-    """One performance. `shops` are the accounts of those set up, `calls` of those that are over."""
+    """One performance. `shops` are the accounts of those set up, `calls` of those that are over.
+
+    `problems` are those of the book and of texts, once the last call is over.
+    """
 
     def __init__(self, scenes: Sequence[Scenario], arguments: argparse.Namespace, screen: Screen) -> None:
         self.shops: tuple[ShopAccount, ...] = ()
         self.calls: list[CallAccount] = []
+        self.problems: list[str] = []
+        self._watch: BookWatch | None = None
         self._scenes = scenes
         self._arguments = arguments
         self._screen = screen
@@ -137,7 +158,11 @@ class Demo:
         console = self._screen.console
         console.print(EMULATED, soft_wrap=True)
         kept = ROOT / KEPT if self._arguments.keep else None
-        ours = {"admin_token": SecretStr(secrets.token_hex(16)), "scrape_allow_loopback": True}
+        samples = [read_shop_file(SAMPLES / f"{shop.folder.name}.yaml") for shop in SHOPS]
+        start = await self._start(samples, kept)
+        console.print(tell_clock(start, samples), soft_wrap=True)
+        token = SecretStr(secrets.token_hex(16))
+        ours: dict[str, Any] = {"clock": clock_from(start), "admin_token": token, "scrape_allow_loopback": True}
         async with (
             open_house(self._scenes, database_path=kept, furnish=no_shops, **ours) as (theatre, backstage),
             open_websites() as urls,
@@ -147,14 +172,44 @@ class Demo:
             tell_shops(console, self.shops)
             await backstage.greetings_ready(len(SHOPS))
             self._announce(theatre, backstage)
-            token = theatre.settings.operator_token.get_secret_value()
+            secret = theatre.settings.operator_token.get_secret_value()
             try:
                 with self._screen:
-                    async with Operator(theatre.ops_url, token, self._screen.show) as operator:
+                    async with (
+                        Operator(theatre.ops_url, secret, self._screen.show) as operator,
+                        BookWatch.open(theatre, backstage.touched, self._show) as self._watch,
+                    ):
                         await self._play(Performance(theatre, backstage, operator))
+                        self.problems += await self._watch.texts_settled()
             finally:
-                if self.calls:
-                    tell(console, self.calls)
+                self._close(console)
+            by_name = {scene.name: scene for scene in self._scenes}
+            self.problems += missed_endings(by_name, self.calls, [*self._watch.rows.values()])
+
+    def book(self) -> DemoBook:
+        """What `--json` writes."""
+        rows, texts = (self._watch.rows, self._watch.texts) if self._watch else ({}, [])
+        return DemoBook(calls=tuple(self.calls), shops=self.shops, bookings=tuple(rows.values()), texts=tuple(texts))
+
+    async def _start(self, samples: Sequence[Shop], kept: Path | None) -> datetime:
+        """Where the clock stands at first: after what an earlier demo has booked, if that was kept."""
+        now = datetime.now(UTC)
+        since = now if kept is None else await last_booked(kept, samples, now=now)
+        return demo_start(samples, since=since)
+
+    def _show(self, watch: BookWatch, news: list[Text]) -> None:
+        self._screen.tell(news, watch.table() if watch.rows else "")
+
+    def _close(self, console: Console) -> None:
+        """The book, the texts and the calls, once more and together."""
+        if self._watch is not None and self._watch.rows:
+            console.print(self._watch.table("The appointment book (*: changed after it was booked)"))
+        if self._watch is not None and self._watch.texts:
+            console.print("Texts on the customers' phones:")
+            for text in self._watch.texts:
+                console.print(Text(f"  {text.to}  ", "dim").append(text.body), soft_wrap=True)
+        if self.calls:
+            tell(console, self.calls)
 
     def _announce(self, theatre: Theatre, backstage: Backstage) -> None:
         settings, console = theatre.settings, self._screen.console
@@ -191,24 +246,34 @@ class Demo:
         )
 
     async def _play(self, performance: Performance) -> None:
-        callers = cycle(self._scenes)
-        await self._together(performance, islice(callers, self._arguments.calls))
+        again = cycle([scene for scene in self._scenes if ending_of(scene).row is None] or self._scenes)
+        count = self._arguments.calls or len(self._scenes)
+        first = list(islice(self._scenes, count))
+        for _, scenes in groupby(sorted(first, key=_act), key=_act):
+            await self._together(performance, list(scenes))
+        await self._together(performance, list(islice(again, count - len(first))))
         while not self._arguments.exit:
             await asyncio.sleep(PAUSE_S)
-            await self._together(performance, islice(callers, 1))
+            await self._together(performance, list(islice(again, 1)))
 
-    async def _together(self, performance: Performance, scenes: Iterable[Scenario]) -> None:
+    async def _together(self, performance: Performance, scenes: Sequence[Scenario]) -> None:
         """Let callers ring one after the other while the earlier ones still talk."""
         room = asyncio.Semaphore(MOST_AT_ONCE)
 
-        async def ring(index: int, scene: Scenario) -> None:
-            await asyncio.sleep(index * RING_EVERY_S)
+        async def ring(after_s: float, scene: Scenario) -> None:
+            await asyncio.sleep(after_s)
             async with room:
                 self.calls.append(await performance.call(scene))
 
         async with asyncio.TaskGroup() as calls:
-            for index, scene in enumerate(scenes):
-                calls.create_task(ring(index, scene))
+            after_s = -RING_EVERY_S
+            for scene in scenes:
+                after_s += 0 if ending_of(scene).at_once else RING_EVERY_S
+                calls.create_task(ring(max(after_s, 0), scene))
+
+
+def _act(scene: Scenario) -> int:
+    return ending_of(scene).act
 
 
 if __name__ == "__main__":

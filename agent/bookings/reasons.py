@@ -60,46 +60,6 @@ class Reason(Model):
     """off_grid: the free moments just before and just after, UTC."""
 
 
-def spoken_day(day: date, today: date) -> str:
-    """Saturday 31 October; with the year when it is not that of `today`."""
-    year = "" if day.year == today.year else f" {day.year}"
-    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}{year}"
-
-
-def spoken_time(at: time) -> str:
-    """9 AM, 12 noon, 3:45 PM. Not strftime: its words follow the machine's locale."""
-    if at.hour % 12 == at.minute == 0:
-        return "12 noon" if at.hour else "12 midnight"
-    minutes = f":{at.minute:02d}" if at.minute else ""
-    return f"{at.hour % 12 or 12}{minutes} {'AM' if at.hour < 12 else 'PM'}"
-
-
-def spoken_minutes(minutes: int) -> str:
-    """45 minutes, 1 hour, 2 hours and 30 minutes."""
-    hours, rest = divmod(minutes, 60)
-    parts = [
-        f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in ((hours, "hour"), (rest, "minute")) if count
-    ]
-    return " and ".join(parts)
-
-
 def spoken_name(name: str) -> str:
     """A name of the shop's on one line."""
     return " ".join(name.split())
-
-
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)

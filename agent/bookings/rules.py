@@ -9,9 +9,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from agent.bookings.local_day import moment, seconds_up
+from agent.bookings.readback import spoken_day, spoken_time
 from agent.bookings.reasons import Reason as Reason
 from agent.bookings.reasons import ReasonCode as ReasonCode
-from agent.bookings.reasons import spoken_day, spoken_name, spoken_time
+from agent.bookings.reasons import spoken_name
 from agent.model import Model, Service, Shop, local
 
 
@@ -87,7 +88,7 @@ def earliest(shop: Shop, wanted: Wanted, now: datetime) -> tuple[datetime, Servi
 def patch_test(shop: Shop, service: Service, since: datetime, now: datetime) -> Reason:
     """That `service` needs a test, and so cannot be before `since`."""
     here = local(since, shop)
-    day = spoken_day(here.date(), local(now, shop).date())
+    day = spoken_day(here.date(), today=local(now, shop).date(), country=shop.country, near=False)
     say = (
         f"The {spoken_name(service.name)} needs a patch test at least {service.patch_test_hours} hours before "
         f"for anybody who is new here, so the earliest is {day} at {spoken_time(here.time())}."

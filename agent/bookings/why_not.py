@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from agent.bookings.diary import Diary, away_until, is_off
 from agent.bookings.local_day import exists, moment, seconds
 from agent.bookings.plan import Block, Plan
-from agent.bookings.reasons import Reason, ReasonCode, spoken_day, spoken_minutes, spoken_name, spoken_time
+from agent.bookings.readback import spoken_day, spoken_minutes, spoken_time
+from agent.bookings.reasons import Reason, ReasonCode, spoken_name
 from agent.bookings.rules import Wanted, earliest, last_day, patch_test
 from agent.bookings.stretches import Stretch, common, over
 from agent.model import Professional, Shop, local
@@ -39,8 +40,8 @@ class Question:
         return Reason(code=code, say=say, day=self.day, at=self.at)
 
     def spoken(self, day: date | None = None) -> str:
-        """A day as it is said today; that asked for, if none is given."""
-        return spoken_day(day or self.day, self.today)
+        """A day with its date, as this shop's callers say it; that asked for, if none is given."""
+        return spoken_day(day or self.day, today=self.today, country=self.shop.country, near=False)
 
     def clock(self, at: datetime | int) -> str:
         """A moment as the shop's clocks say it."""

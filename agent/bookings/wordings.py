@@ -53,7 +53,9 @@ def declined(say: str, alternatives: Sequence[Visit], shop: Shop, *, now: dateti
     """Why not, and what could be instead."""
     if not alternatives:
         return say
-    return f"{say} I do have {times_words(alternatives, shop, now=now)}. Would one of those suit you?"
+    times = _times_that_day(say, alternatives, shop, now) or times_words(alternatives, shop, now=now)
+    asks = "Would that suit you?" if len(alternatives) == 1 else "Would one of those suit you?"
+    return f"{say} I do have {times}. {asks}"
 
 
 def read_back(held: Booking, shop: Shop, *, now: datetime, name: str, moved_from: Visit | None = None) -> str:
@@ -125,6 +127,16 @@ def _times_of_a_day(day: date, times: list[tuple[datetime, str]], shop: Shop, no
         return f"{_day(day, shop, now)} at {either([spoken_time(at.time()) for at, _ in times])}{with_whom}"
     each = [f"{spoken_time(at.time())} with {name}" for at, name in times]
     return f"{_day(day, shop, now)} at {either(each)}"
+
+
+def _times_that_day(say: str, visits: Sequence[Visit], shop: Shop, now: datetime) -> str:
+    """ "10 AM or 11:45 AM that day", where `say` has just named the day and whom they all are with; else empty."""
+    here = sorted(local(visit.starts, shop) for visit in visits)
+    days, staff = {at.date() for at in here}, {visit.parts[0].staff for visit in visits}
+    day = spoken_day(here[0].date(), today=local(now, shop).date(), country=shop.country, near=False)
+    if len(days) > 1 or len(staff) > 1 or day not in say or not all(name in say for name in staff):
+        return ""
+    return f"{either([spoken_time(at.time()) for at in here])} that day"
 
 
 def either(words: list[str]) -> str:

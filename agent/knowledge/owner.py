@@ -6,10 +6,23 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationError
 
 from agent.errors import SetupError
-from agent.model import Model, Name, PhoneNumber, Policy, Professional, Service, Shop
+from agent.model import (
+    Away,
+    Model,
+    Name,
+    OpeningHours,
+    OpenInterval,
+    PhoneNumber,
+    Policy,
+    Processing,
+    Professional,
+    Service,
+    Shop,
+    Weekday,
+)
 
 MAX_LISTED = 500
 """Services, people or policies in one request; a salon has fewer."""
@@ -28,6 +41,11 @@ class OwnerService(Model):
     minutes: Annotated[int, Field(gt=0, le=24 * 60)] | None = None
     staff: tuple[Name, ...] | None = None
     description: str | None = None
+    processing: tuple[Processing, ...] | None = None
+    buffer_minutes: Annotated[int, Field(ge=0, le=240)] | None = None
+    add_on: bool | None = None
+    patch_test_hours: Annotated[int, Field(gt=0, le=24 * 14)] | None = None
+    consultation_first: bool | None = None
 
 
 class OwnerProfessional(Model):
@@ -36,6 +54,24 @@ class OwnerProfessional(Model):
     name: Name
     role: str | None = None
     specialties: tuple[Name, ...] | None = None
+    hours: OpeningHours | None = None
+    """Their own week, within the shop's."""
+    off: tuple[Weekday, ...] | None = None
+    breaks: dict[Weekday, tuple[OpenInterval, ...]] | None = None
+    away: tuple[Away, ...] | None = None
+
+
+class OwnerBooking(Model):
+    """How appointments are taken over the phone (BookingRules). A field left out says nothing."""
+
+    by_phone: bool | None = None
+    notice_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] | None = None
+    horizon_days: Annotated[int, Field(ge=1, le=730)] | None = None
+    slot_minutes: Annotated[int, Field(ge=5, le=120)] | None = None
+    hold_s: Annotated[int, Field(ge=30, le=3600)] | None = None
+    cancel_notice_hours: Annotated[int, Field(ge=0, le=24 * 30)] | None = None
+    late_text: Annotated[str, Field(max_length=1_000)] | None = None
+    texts: bool | None = None
 
 
 class OwnerFacts(Model):
@@ -49,6 +85,7 @@ class OwnerFacts(Model):
     professionals: Annotated[tuple[OwnerProfessional, ...], Field(max_length=MAX_LISTED)] = ()
     policies: Annotated[tuple[Policy, ...], Field(max_length=MAX_LISTED)] | None = None
     """All of them; an empty list takes away those there were."""
+    booking: OwnerBooking | None = None
 
 
 def lay_on(shop: Shop, said: OwnerFacts | None) -> Shop:
@@ -62,13 +99,16 @@ def lay_on(shop: Shop, said: OwnerFacts | None) -> Shop:
     new = {field: value for field in plain if (value := getattr(said, field)) is not None}
     new["services"] = tuple(_completed(service, shop, said.services) for service in shop.services)
     new["professionals"] = tuple(_introduced(person, said.professionals) for person in shop.professionals)
+    if said.booking is not None:
+        new["booking"] = shop.booking.model_copy(update=_given(said.booking))
     return shop.model_copy(update=new)
 
 
 def check(shop: Shop, said: OwnerFacts | None) -> None:
     """Whether every one of the owner's facts has its place in `shop`, which they were laid on.
 
-    Raises SetupError owner_service_unknown, owner_professional_unknown, owner_transfer_invalid.
+    Raises SetupError owner_service_unknown, owner_service_invalid, owner_professional_unknown,
+    owner_transfer_invalid.
     """
     if said is None:
         return
@@ -80,6 +120,7 @@ def check(shop: Shop, said: OwnerFacts | None) -> None:
             where = f" under {told.category!r}" if told.category is not None else ""
             message = f"owner.services: the shop has no service {told.name!r}{where}."
             raise SetupError("owner_service_unknown", message)
+    _check_lengths(shop, said.services)
     people = [person.name for person in shop.professionals]
     staff = [name for told in said.services for name in told.staff or ()]
     for name in (*(told.name for told in said.professionals), *(staff if people else ())):
@@ -87,24 +128,52 @@ def check(shop: Shop, said: OwnerFacts | None) -> None:
             raise SetupError("owner_professional_unknown", f"owner: nobody called {name!r} works at the shop.")
 
 
+def _check_lengths(shop: Shop, told: Iterable[OwnerService]) -> None:
+    """Whether what was said of lengths and gaps was laid on: it was passed over where the gaps do not fit."""
+    for service in shop.services:
+        about = [more for more in told if _is(service, more)]
+        for field in ("minutes", "processing"):
+            wanted = [value for more in about if (value := getattr(more, field)) is not None]
+            if wanted and getattr(service, field) != wanted[-1]:
+                takes = "of unknown length" if service.minutes is None else f"{service.minutes} min long"
+                message = (
+                    f"owner.services: {service.name!r} is {takes}: its processing does not lie inside it, in order."
+                )
+                raise SetupError("owner_service_invalid", message)
+
+
 def _completed(service: Service, shop: Shop, told: Iterable[OwnerService]) -> Service:
     people = [person.name for person in shop.professionals]
     for more in (each for each in told if _is(service, each)):
-        new = {field: value for field, value in more if field not in ("name", "category") and value is not None}
+        new = _given(more, but=("name", "category"))
         if more.price is not None:
             new = {"price_from": False, "price_text": "", **new}
         if more.staff is not None:
             # A name nobody has makes no shop; where nobody is presented, any name will do.
             known = [_spelled(name, people) if people else name for name in more.staff]
             new["staff"] = tuple(name for name in known if name is not None)
-        service = service.model_copy(update=new)
+        service = _with_room(service, new)
     return service
+
+
+def _with_room(service: Service, new: dict[str, object]) -> Service:
+    """`service` with what is new; without a new length or new gaps if these have no room in it."""
+    whole = service.model_copy(update=new)
+    try:
+        return Service.model_validate(whole.model_dump())
+    except ValidationError:
+        fits = {field: value for field, value in new.items() if field not in ("minutes", "processing")}
+        return service.model_copy(update=fits)
+
+
+def _given(told: Model, but: Iterable[str] = ()) -> dict[str, object]:
+    """The fields that say something."""
+    return {field: value for field, value in told if field not in but and value is not None}
 
 
 def _introduced(person: Professional, told: Iterable[OwnerProfessional]) -> Professional:
     for more in (each for each in told if _folded(each.name) == _folded(person.name)):
-        new = {field: value for field, value in more if field != "name" and value is not None}
-        person = person.model_copy(update=new)
+        person = person.model_copy(update=_given(more, but=("name",)))
     return person
 
 

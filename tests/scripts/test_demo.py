@@ -35,7 +35,34 @@ GONE = f"""
 name: gone
 to: "{NUMBERS[1]}"
 steps: [{{hang_up: true}}]
+expect:
+  outcome: booked
+  row: {{service: Balayage, staff: Ana Kahale, at: "fri 10:00", name: Sam Reed, state: booked}}
 """
+BOOKS = """
+name: {service} for {name}
+to: "{number}"
+caller: "{caller}"
+agent_pause_ms: 300
+steps:
+  - barge_in: {{say: "I'd like a {service} with Ana on Friday at {time}.", after_ms: 300}}
+  - say: Yes please. My name is {name}.
+  - barge_in: {{say: "That is all, goodbye.", after_ms: 600}}
+  - silence: 10
+expect:
+  act: 1
+  outcome: booked
+  row: {{service: {row}, staff: Ana Kahale, at: "fri {at}", name: {name}, state: booked}}
+  inside: {inside}
+"""
+COLOUR = BOOKS.format(
+    service="root touch-up", name="Nora Quinn", number=NUMBERS[1], caller="+18085550111", time="ten",
+    row="Root Touch-Up", at="10:00", inside='""',
+)  # fmt: skip
+GLOSS = BOOKS.format(
+    service="gloss treatment", name="Casey Wong", number=NUMBERS[1], caller="+18085550122", time="half past ten",
+    row="Gloss Treatment", at="10:30", inside="root touch-up for Nora Quinn",
+)  # fmt: skip
 ODD = f"""
 name: odd
 to: "{NUMBERS[1]}"
@@ -60,6 +87,7 @@ class Demos:
     interrupted: subprocess.Popen[str]
     gone: subprocess.Popen[str]
     odd: subprocess.Popen[str]
+    books: subprocess.Popen[str]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +102,7 @@ def demos(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Demos:
         interrupted=start("demo.py", "--json", "--scenes", two),
         gone=start("demo.py", "--calls", "1", "--exit", "--json", "--scenes", gone),
         odd=start("demo.py", "--scenes", odd),
+        books=start("demo.py", "--exit", "--json", "--scenes", folder(here / "books", COLOUR, GLOSS)),
     )
 
 
@@ -135,6 +164,27 @@ def test_a_call_that_goes_wrong_is_told_and_fails_the_demo(demos: Demos):
     assert demos.gone.returncode == 1
     assert json.loads(book)["calls"][0]["turns"] == []
     assert "(gone) has 0 turns, not at least 3" in shown
+    assert "(gone) came to abandoned, not booked" in shown
+    assert "(gone): the book does not hold: Balayage with Ana Kahale, fri 10:00, Sam Reed, booked" in shown
+
+
+def test_while_a_color_works_somebody_else_is_booked_and_both_are_texted(demos: Demos):
+    written, shown = demos.books.communicate(timeout=WAIT_S)
+    assert demos.books.returncode == 0, shown
+    told = json.loads(written)
+    assert [call["outcome"] for call in told["calls"]] == ["booked", "booked"]
+    assert [call["tools"] for call in told["calls"]] == [["hold_appointment", "confirm_appointment", "end_call"]] * 2
+    rows = {row["service"]: row for row in told["bookings"]}
+    colour, gloss = rows["Root Touch-Up"], rows["Gloss Treatment"]
+    assert colour["starts"] < gloss["starts"] < gloss["ends"] < colour["ends"]
+    assert (colour["staff"], gloss["staff"]) == ("Ana Kahale", "Ana Kahale")
+    assert (colour["states"], gloss["states"]) == (["held", "booked"], ["held", "booked"])
+    assert {text["to"]: text["sender"] for text in told["texts"]} == dict.fromkeys(
+        ("+18085550111", "+18085550122"), NUMBERS[1]
+    )
+    assert "Root Touch-Up, Ana Kahale, Nora Quinn: held → booked" in shown
+    assert "The appointment book (*: changed after it was booked)" in shown
+    assert all(text["body"] in shown for text in told["texts"])
 
 
 def test_scenes_that_cannot_be_played_are_refused_by_name(demos: Demos):

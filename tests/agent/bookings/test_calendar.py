@@ -70,29 +70,29 @@ class TestExactlyThen:
         why = reason(ask(CUT, staff="Ana"), "2026-10-29 15:00", book)
 
         assert (why.code, why.staff, why.service) == ("taken", "Ana", "Ladies' Cut")
-        assert why.say == "Ana is already booked at 3 PM on Thursday 29 October."
+        assert why.say == "Ana is already booked at 3 PM on Thursday the 29th of October."
         assert (why.day, why.at) == (THURSDAY, at("2026-10-29 15:00"))
         assert said(visit(ask(CUT, staff="Ana"), "2026-10-29 15:45", book)) == "Ana 15:45 Ladies' Cut"
 
     def test_ana_has_half_an_hour_but_a_cut_takes_longer(self):
         why = reason(ask(CUT, staff="Ana"), "2026-10-29 14:30", busy("Ana", "2026-10-29 15:00", 45))
-        assert why.say == "Ana is not free for long enough at 2:30 PM on Thursday 29 October."
+        assert why.say == "Ana is not free for long enough at 2:30 PM on Thursday the 29th of October."
 
     def test_everybody_who_cuts_is_taken(self):
         day = "2026-11-05 15:00"
         why = reason(ask(CUT), day, busy("Ana", day, 45), busy("Priya", day, 45))
         assert (why.code, why.staff) == ("taken", None)
-        assert why.say == "Nobody who does the Ladies' Cut is free at 3 PM on Thursday 5 November."
+        assert why.say == "Nobody who does the Ladies' Cut is free at 3 PM on Thursday the 5th of November."
 
     def test_marcus_does_not_work_on_saturdays(self):
         why = reason(ask(BEARD), "2026-10-31 11:00")
         assert (why.code, why.staff, why.opens) == ("staff_off", "Marcus", None)
-        assert why.say == "Marcus does not work on Saturday 31 October."
+        assert why.say == "Marcus does not work on Saturday the 31st of October."
 
     def test_marcus_comes_at_ten(self):
         why = reason(ask(BEARD), "2026-10-29 09:30")
         assert (why.code, why.opens, why.closes) == ("staff_off", time(10), time(16))
-        assert why.say == "Marcus works from 10 AM to 4 PM on Thursday 29 October."
+        assert why.say == "Marcus works from 10 AM to 4 PM on Thursday the 29th of October."
 
     def test_a_single_day_off(self):
         own = week(rest="09:00-18:00").model_copy(update={"closures": (THURSDAY,)})
@@ -103,41 +103,41 @@ class TestExactlyThen:
     def test_priya_is_on_holiday_until_monday(self):
         why = reason(ask(BLOW_DRY, staff="Priya"), "2026-10-30 10:00")
         assert (why.code, why.staff, why.last_day) == ("staff_away", "Priya", date(2026, 11, 2))
-        assert why.say == "Priya is away until Monday 2 November."
+        assert why.say == "Priya is away until Monday the 2nd of November."
         assert said(visit(ask(BLOW_DRY, staff="Priya"), "2026-11-03 10:00")) == "Priya 10:00 Blow Dry"
 
     def test_ana_has_lunch(self):
         why = reason(ask(CUT, staff="Ana"), "2026-10-29 12:30")
         assert (why.code, why.opens, why.closes) == ("staff_break", time(13), time(13, 30))
-        assert why.say == "Ana has a break from 1 PM to 1:30 PM on Thursday 29 October."
+        assert why.say == "Ana has a break from 1 PM to 1:30 PM on Thursday the 29th of October."
         assert said(visit(ask(CUT, staff="Ana"), "2026-10-29 12:15")) == "Ana 12:15 Ladies' Cut"
 
     def test_of_several_people_the_one_who_nearly_could_is_told_about(self):
         why = reason(ask(CUT), "2026-10-29 13:00")
-        assert why.say == "Nobody who does the Ladies' Cut is free at 1 PM on Thursday 29 October."
+        assert why.say == "Nobody who does the Ladies' Cut is free at 1 PM on Thursday the 29th of October."
         both_away = staffed(PRIYA, PRIYA.model_copy(update={"name": "Ana"}))
         assert reason(ask(CUT), "2026-10-29 13:00", shop=both_away).say == (
-            "Nobody who does the Ladies' Cut is in at 1 PM on Thursday 29 October."
+            "Nobody who does the Ladies' Cut is in at 1 PM on Thursday the 29th of October."
         )
 
     def test_closed_on_mondays(self):
         why = reason(ask(CUT), "2026-11-02 10:00")
-        assert (why.code, why.say) == ("closed_day", "We are closed on Monday 2 November.")
+        assert (why.code, why.say) == ("closed_day", "We are closed on Monday the 2nd of November.")
 
     def test_closed_for_a_holiday(self):
-        assert reason(ask(CUT), "2026-11-26 10:00").say == "We are closed on Thursday 26 November."
+        assert reason(ask(CUT), "2026-11-26 10:00").say == "We are closed on Thursday the 26th of November."
 
     def test_after_closing_and_before_opening(self):
         why = reason(ask(CUT), "2026-10-29 18:30")
         assert (why.code, why.opens, why.closes) == ("outside_hours", time(9), time(18))
-        assert why.say == "On Thursday 29 October we are open from 9 AM to 6 PM."
+        assert why.say == "On Thursday the 29th of October we are open from 9 AM to 6 PM."
         assert reason(ask(CUT), "2026-10-29 07:00").say == why.say
 
     def test_a_cut_must_be_done_by_closing(self):
         why = reason(ask(CUT), "2026-10-29 17:30")
         assert (why.code, why.latest) == ("outside_hours", at("2026-10-29 17:15"))
         assert why.say == (
-            "It takes 45 minutes, and on Thursday 29 October we are open from 9 AM to 6 PM, "
+            "It takes 45 minutes, and on Thursday the 29th of October we are open from 9 AM to 6 PM, "
             "so it would have to begin by 5:15 PM."
         )
         assert said(visit(ask(CUT), "2026-10-29 17:15")) == "Ana 17:15 Ladies' Cut"
@@ -156,7 +156,9 @@ class TestExactlyThen:
         why = reason(ask(CUT, staff="Ana"), "2026-10-29 15:05")
         assert why.code == "off_grid"
         assert why.instead == (at("2026-10-29 15:00"), at("2026-10-29 15:15"))
-        assert why.say == ("Appointments do not begin at 3:05 PM on Thursday 29 October, but 3 PM or 3:15 PM is free.")
+        assert why.say == (
+            "Appointments do not begin at 3:05 PM on Thursday the 29th of October, but 3 PM or 3:15 PM is free."
+        )
 
     def test_five_past_three_while_ana_is_busy_is_taken_not_crooked(self):
         assert reason(ask(CUT, staff="Ana"), "2026-10-29 15:05", busy("Ana", "2026-10-29 15:00", 45)).code == "taken"
@@ -174,7 +176,10 @@ class TestSoonAndFar:
 
     def test_last_monday_is_gone_closed_or_not(self):
         why = reason(ask(CUT), "2026-10-26 10:00")
-        assert (why.code, why.say) == ("past", "Monday 26 October is already past, today is Wednesday 28 October.")
+        assert (why.code, why.say) == (
+            "past",
+            "Monday the 26th of October is already past, today is Wednesday the 28th of October.",
+        )
 
     def test_half_an_hour_from_now(self):
         why = reason(ask(BEARD), "2026-10-28 10:35")
@@ -185,7 +190,7 @@ class TestSoonAndFar:
         shop = ruled(notice_minutes=120)
         why = reason(ask(CUT), "2026-10-28 11:45", shop=shop)
         assert (why.code, why.earliest) == ("too_soon", at("2026-10-28 12:05"))
-        assert why.say == ("That is too soon, the earliest we can book is Wednesday 28 October at 12:05 PM.")
+        assert why.say == ("That is too soon, the earliest we can book is Wednesday the 28th of October at 12:05 PM.")
         assert clocks(free(shop, ask(CUT), date(2026, 10, 28), busy=(), now=NOW).visits)[0] == "14:00"
 
     def test_somebody_new_needs_a_patch_test_two_days_before_a_colour(self):
@@ -202,7 +207,7 @@ class TestSoonAndFar:
         why = reason(ask(CUT), "2027-01-27 10:00")
         assert (why.code, why.last_day) == ("too_far", date(2027, 1, 26))
         assert why.say == (
-            "Wednesday 27 January 2027 is too far ahead, the last day we book is Tuesday 26 January 2027."
+            "Wednesday the 27th of January is too far ahead, the last day we book is Tuesday the 26th of January."
         )
 
     def test_today_is_the_shop_s_today(self):
@@ -300,7 +305,7 @@ class TestWhoDoesIt:
     def test_who_is_missing_is_said_with_the_time_of_their_part(self):
         why = reason(ask(CUT, BEARD), "2026-11-05 14:30", busy("Marcus", "2026-11-05 15:00", 60))
         assert (why.code, why.staff, why.service) == ("taken", "Marcus", "Beard Trim")
-        assert why.say == "Marcus is already booked at 3:15 PM on Thursday 5 November."
+        assert why.say == "Marcus is already booked at 3:15 PM on Thursday the 5th of November."
 
     def test_the_caller_chooses_one_for_each(self):
         both = visit(ask(CUT, BLOW_DRY, staff=("Priya", "Ana")), "2026-11-05 15:00")
@@ -319,7 +324,7 @@ class TestWhoDoesIt:
         assert said(visit(ask(CUT), "2026-10-29 15:00", shop=shop)) == "15:00 Ladies' Cut"
         for name in ("", "Ana"):
             why = reason(ask(CUT), "2026-10-29 15:00", busy(name, "2026-10-29 15:00", 30), shop=shop)
-            assert why.say == "We are already booked at 3 PM on Thursday 29 October."
+            assert why.say == "We are already booked at 3 PM on Thursday the 29th of October."
             assert why.staff is None
 
     def test_time_of_nobody_in_particular_keeps_everybody(self):
@@ -373,15 +378,15 @@ class TestADay:
     @pytest.mark.parametrize(
         ("wanted", "day", "code", "say"),
         [
-            (ask(CUT), date(2026, 11, 2), "closed_day", "We are closed on Monday 2 November."),
-            (ask(BEARD), date(2026, 10, 31), "staff_off", "Marcus does not work on Saturday 31 October."),
+            (ask(CUT), date(2026, 11, 2), "closed_day", "We are closed on Monday the 2nd of November."),
+            (ask(BEARD), date(2026, 10, 31), "staff_off", "Marcus does not work on Saturday the 31st of October."),
             (
                 ask(CUT, staff="Priya"),
                 date(2026, 10, 30),
                 "staff_away",
-                "Priya is away until Monday 2 November.",
+                "Priya is away until Monday the 2nd of November.",
             ),
-            (ask(CUT, staff="Ana"), date(2026, 11, 5), "taken", "Ana is fully booked on Thursday 5 November."),
+            (ask(CUT, staff="Ana"), date(2026, 11, 5), "taken", "Ana is fully booked on Thursday the 5th of November."),
             (
                 ask(BLOW_DRY, CUT, staff="Marcus"),
                 date(2026, 11, 5),
@@ -392,14 +397,14 @@ class TestADay:
                 ask(CUT),
                 date(2026, 10, 27),
                 "past",
-                "Tuesday 27 October is already past, today is Wednesday 28 October.",
+                "Tuesday the 27th of October is already past, today is Wednesday the 28th of October.",
             ),
             (
                 ask(COLOUR, new_client=True),
                 date(2026, 10, 29),
                 "patch_test",
                 "The Root Colour needs a patch test at least 48 hours before for anybody who is new here, "
-                "so the earliest is Friday 30 October at 10:05 AM.",
+                "so the earliest is Friday the 30th of October at 10:05 AM.",
             ),
         ],
     )
@@ -416,7 +421,7 @@ class TestADay:
         assert found.reason is not None
         assert (found.reason.code, found.reason.say) == (
             "past",
-            "It is too late for Wednesday 28 October, it is 6:30 PM now.",
+            "It is too late for Wednesday the 28th of October, it is 6:30 PM now.",
         )
 
     def test_a_visit_longer_than_any_opening(self):
@@ -424,14 +429,19 @@ class TestADay:
         found = free(SALON, ask(long), THURSDAY, busy=(), now=NOW)
         assert found.reason is not None
         assert (found.reason.code, found.reason.latest) == ("outside_hours", None)
-        assert found.reason.say == "It takes 10 hours, and on Thursday 29 October we are open from 9 AM to 6 PM."
+        assert (
+            found.reason.say == "It takes 10 hours, and on Thursday the 29th of October we are open from 9 AM to 6 PM."
+        )
 
     def test_two_people_who_are_never_free_one_after_the_other(self):
         shop = staffed(ANA, MARCUS, opening=week(rest="10:00-16:00"))
         book = [busy("Ana", "2026-10-30 11:00", 5 * 60), busy("Marcus", "2026-10-30 10:00", 90)]
         found = free(shop, ask(BEARD, CUT), date(2026, 10, 30), busy=book, now=NOW)
         assert found.reason is not None
-        assert (found.reason.code, found.reason.say) == ("taken", "There is nothing free on Friday 30 October.")
+        assert (found.reason.code, found.reason.say) == (
+            "taken",
+            "There is nothing free on Friday the 30th of October.",
+        )
 
 
 class TestOtherTimes:
@@ -517,7 +527,7 @@ class TestClocksChange:
         why = reason(ask(FRINGE), "2027-03-28 01:30", shop=self.night, now=self.spring)
         assert (why.code, why.say) == (
             "no_such_time",
-            "On Sunday 28 March the clocks go forward, and 1:30 AM is skipped.",
+            "On Sunday the 28th of March the clocks go forward, and 1:30 AM is skipped.",
         )
 
     def test_the_hour_that_comes_twice_is_offered_once(self):
@@ -529,8 +539,8 @@ class TestClocksChange:
         why = check(self.night, ask(FRINGE), second, busy=(), now=self.autumn)
         assert isinstance(why, Reason)
         assert (why.code, why.instead) == ("off_grid", (found.visits[7].starts, found.visits[8].starts))
-        assert (
-            why.say == "On Sunday 25 October the clocks go back, and appointments are not in the hour that comes twice."
+        assert why.say == (
+            "On Sunday the 25th of October the clocks go back, and appointments are not in the hour that comes twice."
         )
 
     def test_what_follows_an_appointment_is_not_in_the_hour_that_comes_twice(self):

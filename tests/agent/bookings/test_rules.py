@@ -116,7 +116,7 @@ def test_a_patch_test_that_takes_longer_than_the_shop_plans_ahead():
     assert code == "patch_test"
     assert say == (
         "The Root Colour needs a patch test at least 48 hours before for anybody who is new here, "
-        "so the earliest is Friday 30 October at 10:05 AM."
+        "so the earliest is Friday the 30th of October at 10:05 AM."
     )
     assert refusal(ruled(horizon_days=2), ask(COLOUR, new_client=True), now=NOW) is None
     assert refusal(ruled(horizon_days=1), ask(COLOUR), now=NOW) is None

@@ -63,6 +63,80 @@ def test_services_and_people_are_completed_by_name(shop: Shop) -> None:
     assert Shop.model_validate(laid.model_dump()) == laid
 
 
+def test_who_works_when_and_how_a_service_is_booked(shop: Shop) -> None:
+    told = said(
+        services=[
+            {
+                "name": "Balayage",
+                "minutes": 120,
+                "processing": [{"after": 45, "minutes": 40}],
+                "buffer_minutes": 10,
+                "patch_test_hours": 48,
+            },
+            {"name": "Fringe Trim", "add_on": True},
+            {"name": "Wedding Hair", "consultation_first": True},
+        ],
+        professionals=[
+            {
+                "name": "Priya",
+                "off": ["mon"],
+                "hours": {"week": {"tue": [{"opens": "10:00", "closes": "16:00"}]}},
+                "breaks": {"tue": [{"opens": "13:00", "closes": "13:30"}]},
+                "away": [{"first": "2027-08-02", "last": "2027-08-13"}],
+            }
+        ],
+        booking={"cancel_notice_hours": 48, "late_text": "The deposit is kept.", "slot_minutes": 30},
+    )
+    laid = lay_on(shop, told)
+    check(laid, told)
+    balayage = service(laid, "Balayage")
+    assert [(gap.after, gap.minutes) for gap in balayage.processing] == [(45, 40)]
+    assert (balayage.buffer_minutes, balayage.patch_test_hours) == (10, 48)
+    assert (service(laid, "Fringe Trim").add_on, service(laid, "Wedding Hair").consultation_first) == (True, True)
+    priya = next(person for person in laid.professionals if person.name == "Priya")
+    assert (priya.off, priya.hours, priya.breaks, priya.away) == (
+        ("mon",),
+        told.professionals[0].hours,
+        told.professionals[0].breaks,
+        told.professionals[0].away,
+    )
+    rules = laid.booking
+    assert (rules.cancel_notice_hours, rules.late_text, rules.slot_minutes) == (48, "The deposit is kept.", 30)
+    assert (rules.by_phone, rules.horizon_days) == (shop.booking.by_phone, shop.booking.horizon_days)
+    assert lay_on(laid, said(booking={"texts": False})).booking == rules.model_copy(update={"texts": False})
+    assert Shop.model_validate(laid.model_dump()) == laid
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({}, {"name": "Fringe Trim", "processing": [{"after": 10, "minutes": 5}]}),
+        (
+            {},
+            {
+                "name": "Fringe Trim",
+                "minutes": 60,
+                "processing": [{"after": 30, "minutes": 10}, {"after": 35, "minutes": 5}],
+            },
+        ),
+        (
+            {"name": "Fringe Trim", "minutes": 60, "processing": [{"after": 20, "minutes": 20}]},
+            {"name": "Fringe Trim", "minutes": 30},
+        ),
+        ({}, {"name": "Hair Tattoo", "processing": [{"after": 10, "minutes": 5}]}),
+    ],
+    ids=["to the very end", "out of order", "a length too short for the gaps there are", "of unknown length"],
+)
+def test_processing_has_to_lie_inside_the_service(shop: Shop, first: dict[str, Any], then: dict[str, Any]) -> None:
+    before = lay_on(shop, said(services=[first] if first else []))
+    told = said(services=[then])
+    laid = lay_on(before, told)
+    assert Shop.model_validate(laid.model_dump()) == before  # passed over, not written in
+    with pytest.raises(SetupError, match="does not lie inside it, in order") as refused:
+        check(laid, told)
+    assert refused.value.code == "owner_service_invalid"
+
+
 def test_a_price_takes_the_place_of_words_and_of_a_lower_bound(shop: Shop) -> None:
     laid = lay_on(shop, said(services=[{"name": "Wedding Hair", "price": 300}, {"name": "Balayage", "price": 150}]))
     for name, price in (("Wedding Hair", 300), ("Balayage", 150)):
@@ -118,6 +192,10 @@ def test_where_nobody_is_presented_any_name_will_do(shop: Shop) -> None:
         {"services": [{"minutes": 30}]},
         {"services": [{"name": "Cut", "minutes": 0}]},
         {"services": [{"name": "Cut", "price": -1}]},
+        {"services": [{"name": "Cut", "processing": [{"after": 0, "minutes": 10}]}]},
+        {"professionals": [{"name": "Ana", "away": [{"first": "2027-01-02", "last": "2027-01-01"}]}]},
+        {"booking": {"slot_minutes": 1}},
+        {"booking": {"deposit": 20}},
         {"services": [{"name": "Cut"}] * 501},
         {"professionals": [{"name": " "}]},
         {"policies": [{"name": "Deposit"}]},
