@@ -41,7 +41,7 @@ demo: $(STAMP) $(PAGE) ## Two shops and scripted callers, no keys needed; ARGS="
 web: $(STAMP) $(PAGE) ## Build the operators' page (demo, serve and test do it when its sources changed)
 
 test: $(STAMP) $(RIG) $(PAGE) ## Run the tests; ARGS="-k tickets -x"
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, and the direction of imports
 	@$(PY) -m ruff check .
