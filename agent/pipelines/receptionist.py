@@ -37,6 +37,8 @@ from agent.settings import Settings
 
 APOLOGY_S = 8.0
 """How long an apology may take to be heard before the call moves on to whoever can help."""
+ANSWER_S = 8.0
+"""How long the model may take to end an answer that something else waits to be said behind."""
 CHECK_INS = 1
 """How often a silent caller is asked whether they are there before the call ends politely."""
 
@@ -131,6 +133,7 @@ class Receptionist:
             voice_id=self._shop.voice_id,
             cache_key=f"location_{self._shop.location_id}_v{self._shop.version}",
         )
+        self._llm = call.llm
         context = LLMContext(messages=self._history(), tools=list(tools_for(self._shop)))
         pair = LLMContextAggregatorPair(context, user_params=user_turns(self._settings))
         user, assistant = pair.user(), pair.assistant()
@@ -211,7 +214,15 @@ class Receptionist:
         if self._tap.caller_speaks or self.ending is not None:
             return
         if owed := self._tools.take_owed():
-            self._queue(TTSSpeakFrame(owed))
+            self._spawn(self._speak_after_answer(owed))
+
+    async def _speak_after_answer(self, words: str) -> None:
+        """Behind the answer that is under way: words inside of it would be in no transcript."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._llm.speak(words)
+        except TimeoutError:  # told is more than kept on record
+            self._queue(TTSSpeakFrame(words))
 
     async def _caller_is_silent(self, *_: object) -> None:
         self._silences += 1

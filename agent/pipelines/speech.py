@@ -38,7 +38,7 @@ class CallSpeech:
     """The three services of one call, not yet connected."""
 
     stt: STTService
-    llm: OpenAILLMService
+    llm: SharedClientLLM
     tts: CartesiaTTSService
 
 
@@ -135,7 +135,7 @@ class SpeechStack:
             ),
         )
 
-    def _llm(self, instructions: str, cache_key: str) -> OpenAILLMService:
+    def _llm(self, instructions: str, cache_key: str) -> SharedClientLLM:
         return SharedClientLLM(
             self._openai,
             settings=OpenAILLMService.Settings(
