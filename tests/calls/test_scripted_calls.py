@@ -24,7 +24,7 @@ from tests.house import House, open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-AT_ONCE = 16
+AT_ONCE = 8
 """Calls; more would starve each other on two cores."""
 OURS = Path(__file__).parent / "scripted-calls.yaml"
 OUTSIDE = os.environ.get("CHAIRSIDE_FIXTURES")

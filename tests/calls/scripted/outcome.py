@@ -22,7 +22,7 @@ from agent.events import (
     TurnSpoken,
 )
 from agent.model import Booking, local
-from tests.calls.scripted.models import targets
+from tests.calls.scripted.models import BOAST, targets
 from tests.calls.scripted.world import Script
 
 READ_ONLY = frozenset({"check_availability", "find_bookings"})
@@ -124,7 +124,7 @@ def faults(played: Played, *, misbehaving: bool) -> list[str]:
         found += _speech_faults(played)
         if played.mismatches:
             found.append(f"the audit complains: {[(m.said, m.did) for m in played.mismatches]}")
-    elif played.script.utterances and not played.mismatches:
+    elif BOAST in played.heard and not played.mismatches:  # what the caller cut short was claimed to nobody
         found.append("the audit marked nothing")
     return found
 
