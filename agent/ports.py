@@ -222,9 +222,10 @@ class CallStore(Protocol):
 class BookingStore(Protocol):
     """The appointment book. What it returns is what is committed; two visits never share somebody's time.
 
-    Writes with a `key`, made of (call_sid, tool_call_id), are safe to repeat: within a day, the same verb with the same
-    key returns what the first one made, as it was then, and changes nothing, also when its answer was lost. Each verb
-    has keys of its own; a write that was refused is not remembered. After Unavailable nothing is known: repeat it.
+    Writes with a `key`, made of (call_sid, tool_call_id), of the hold when confirming, are safe to repeat: within a
+    day, the same verb with the same key returns what the first one made, as it was then, and changes nothing, also
+    when its answer was lost. Each verb has keys of its own; a write that was refused is not remembered. After
+    Unavailable nothing is known: repeat it.
     Writes of one location take turns under a lock in the database; waiting for it is bounded, then Unavailable is
     raised and nothing is written.
 
