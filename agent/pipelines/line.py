@@ -82,6 +82,19 @@ class LineListener(Protocol):
     def answer_began(self, voice_to_voice_ms: float) -> None: ...
 
 
+class Ear(Protocol):
+    """Who listens to a call's sound as it passes: 8 kHz mu-law. Called on the event loop; must neither wait nor raise."""
+
+    def caller_sound(self, ulaw: bytes) -> None: ...
+    def agent_sound(self, ulaw: bytes) -> None:
+        """Sound written to the line; the caller hears it after what was written before."""
+        ...
+
+    def cleared(self) -> None:
+        """What the caller has not heard yet was thrown away."""
+        ...
+
+
 class Line:
     """One call's two-way audio with Twilio, from the `start` message on."""
 
@@ -93,6 +106,7 @@ class Line:
         self.lead = lead_ms / 1000
         self.malformed = 0
         self.listener: LineListener | None = None
+        self.ears: list[Ear] = []
         self._caller_voice_at: float | None = None
         self._answer_due_since: float | None = None
         self._last_mark = 0.0
@@ -112,11 +126,19 @@ class Line:
 
     async def clear(self) -> None:
         """Throw away what the caller has not heard yet."""
-        self.playout.interrupt()
+        self.forget_unheard()
         await self.send({"event": "clear", "streamSid": self.stream_sid})
+
+    def forget_unheard(self) -> None:
+        """The line's buffer is being emptied: what has not been heard never will be."""
+        self.playout.interrupt()
+        for ear in self.ears:
+            ear.cleared()
 
     async def write(self, ulaw: bytes) -> float:
         """Send mu-law audio; return the seconds of play-out that are now ahead of the clock."""
+        for ear in self.ears:
+            ear.agent_sound(ulaw)
         await self.send(
             {
                 "event": "media",
@@ -153,8 +175,10 @@ class Line:
         """A turn was heard: the clock of voice-to-voice runs from the caller's last voiced audio."""
         self._answer_due_since = self._caller_voice_at
 
-    def caller_audio(self, pcm: bytes) -> None:
-        """Note when the caller's voice was last on the line."""
+    def caller_audio(self, ulaw: bytes, pcm: bytes) -> None:
+        """Note when the caller's voice was last on the line, and let it be heard."""
+        for ear in self.ears:
+            ear.caller_sound(ulaw)
         if audioop.rms(pcm, 2) > VOICED_RMS:
             self._caller_voice_at = asyncio.get_running_loop().time()
 
@@ -209,11 +233,12 @@ class LineSerializer(TwilioFrameSerializer):
         try:
             if not isinstance(payload, str) or not 0 < len(payload) <= MAX_PAYLOAD:
                 raise ValueError("no payload")
-            pcm = audioop.ulaw2lin(base64.b64decode(payload, validate=True), 2)
+            ulaw = base64.b64decode(payload, validate=True)
         except (ValueError, binascii.Error):
             self._line.malformed += 1
             return None
-        self._line.caller_audio(pcm)
+        pcm = audioop.ulaw2lin(ulaw, 2)
+        self._line.caller_audio(ulaw, pcm)
         return InputAudioRawFrame(audio=pcm, sample_rate=SAMPLE_RATE, num_channels=1)
 
     def _digit(self, digit: object) -> Frame | None:
@@ -301,7 +326,7 @@ class LineOutput(FastAPIWebsocketOutputTransport):
             await super().push_frame(await self._heard.get())
 
     def _forget_unheard(self) -> None:
-        self._line.playout.interrupt()
+        self._line.forget_unheard()
         self._started_at_ms.clear()
         self._clock_zero.clear()
         # As Pipecat's own tracker does: the next words are timed from their audio, not from words never spoken.
