@@ -83,7 +83,7 @@ class LineListener(Protocol):
 
 
 class Ear(Protocol):
-    """Who listens to a call's sound as it passes: 8 kHz mu-law. Called on the event loop; must neither wait nor raise."""
+    """Who listens to a call's sound as it passes: 8 kHz mu-law. Called on the event loop; neither waits nor raises."""
 
     def caller_sound(self, ulaw: bytes) -> None: ...
     def agent_sound(self, ulaw: bytes) -> None:
