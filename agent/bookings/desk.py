@@ -105,8 +105,9 @@ class Desk:
         no = refusal(shop, wanted, now=now)
         if no is not None:
             return _declined(no)
-        mine = await self._own(shop, call_sid, moves, at)
-        visit = check(shop, wanted, at, busy=await self._busy(shop, at, at, *mine), now=now)
+        around = await self._around(shop, at, at)
+        mine = _own(around, call_sid, moves)
+        visit = check(shop, wanted, at, busy=_stretches(around, mine), now=now)
         if isinstance(visit, Reason):
             return await self._instead(shop, wanted, visit, at, *mine)
         try:
@@ -186,15 +187,8 @@ class Desk:
         hours = self.shop(booking.location_id).booking.cancel_notice_hours
         return hours is not None and booking.visit.starts - self._clock() < timedelta(hours=hours)
 
-    async def _own(self, shop: Shop, call_sid: str, moves: str | None, at: datetime) -> list[str]:
-        """The ids whose time is free for this call: its own earlier hold, and the booking it moves."""
-        around = await self._around(shop, at, at)
-        same = [b.booking_id for b in around if b.state == "held" and b.call_sid == call_sid and b.moves == moves]
-        return same + ([moves] if moves else [])
-
     async def _busy(self, shop: Shop, first: datetime, last: datetime, *ignoring: str | None) -> list[BusyStretch]:
-        booked = await self._around(shop, first, last)
-        return [stretch for booking in booked if booking.booking_id not in ignoring for stretch in booking.visit.busy]
+        return _stretches(await self._around(shop, first, last), ignoring)
 
     async def _around(self, shop: Shop, first: datetime, last: datetime) -> list[Booking]:
         """The book of the local days from `first` to `last`."""
@@ -220,6 +214,16 @@ class Desk:
     async def _let_go(self, held: Booking, key: str) -> None:
         """The shop's rules have changed while the caller was deciding: the time is free for others."""
         await self.cancel(held, key=f"{key}:let_go")
+
+
+def _own(around: Sequence[Booking], call_sid: str, moves: str | None) -> list[str]:
+    """The ids whose time is free for this call: its own earlier hold, and the booking it moves."""
+    same = [b.booking_id for b in around if b.state == "held" and b.call_sid == call_sid and b.moves == moves]
+    return same + ([moves] if moves else [])
+
+
+def _stretches(booked: Sequence[Booking], ignoring: Sequence[str | None]) -> list[BusyStretch]:
+    return [stretch for booking in booked if booking.booking_id not in ignoring for stretch in booking.visit.busy]
 
 
 def moment_of(when: When, shop: Shop) -> datetime | None:

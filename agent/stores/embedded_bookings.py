@@ -63,6 +63,8 @@ class EmbeddedBookings:
             created_at=utc(now),
             changed_at=utc(now),
         )
+        # Whoever comes too late need not stand in line with those who write.
+        await self._database.read(lambda db: _refuse_taken(db, held, key))
         return await self._once("hold", location_id, key, now, lambda db: _hold(db, held))
 
     async def confirm(
@@ -175,6 +177,13 @@ _OF_CALL = f"""
 
 _MADE_BEFORE = "SELECT result FROM booking_keys WHERE location_id = :location_id AND verb = :verb AND key = :key"
 
+_LAST_BEFORE = """
+    SELECT bookings.*, booking_segments.ends AS until FROM booking_staff
+    JOIN booking_segments USING (staff_no) JOIN bookings ON bookings.id = booking_segments.booking_id
+    WHERE booking_staff.location_id = ? AND booking_staff.name = ? AND booking_segments.starts < ?
+    ORDER BY booking_segments.starts DESC LIMIT 1
+"""
+
 _REMEMBER = "INSERT INTO booking_keys VALUES (:location_id, :verb, :key, :result, :made_at)"
 
 _LET_GO = """
@@ -189,6 +198,27 @@ _OWE_TEXT = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (booking_id, kind, revision) DO NOTHING
 """
+
+
+def _refuse_taken(db: sqlite3.Connection, held: Booking, key: str) -> None:
+    """Raises Conflict slot_taken for a time that somebody else plainly has. What passes may be taken all the same: only
+    the write knows."""
+    if db.execute(_MADE_BEFORE, {"location_id": held.location_id, "verb": "hold", "key": key}).fetchone() is not None:
+        return
+    for name, spans in spans_by_name(held.visit.busy).items():
+        for starts, ends in spans:
+            row = db.execute(_LAST_BEFORE, (held.location_id, name, ends)).fetchone()
+            if row is not None and row["until"] > starts and _stands(row, held):
+                raise _taken()
+
+
+def _stands(row: sqlite3.Row, held: Booking) -> bool:
+    """Whether a row keeps its time from this hold: appointments do, and other callers' holds until they expire."""
+    if row["id"] == held.moves:
+        return False
+    return row["state"] == "booked" or (
+        row["state"] == "held" and row["call_sid"] != held.call_sid and row["expires_at"] > stored(held.created_at)
+    )
 
 
 def _hold(db: sqlite3.Connection, held: Booking) -> Booking:
@@ -311,7 +341,7 @@ def _save(db: sqlite3.Connection, booking: Booking) -> Booking:
         except sqlite3.IntegrityError as why:
             if why.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_TRIGGER:
                 raise
-            raise Conflict("slot_taken", "Somebody else has that time.") from why
+            raise _taken() from why
     db.execute(_SAVE, _row(booking))
     return booking
 
@@ -377,6 +407,10 @@ def _read(result: str) -> Booking:
         return Booking.model_validate_json(result)
     except ValidationError as why:
         raise _unreadable() from why
+
+
+def _taken() -> Conflict:
+    return Conflict("slot_taken", "Somebody else has that time.")
 
 
 def _unreadable() -> StoreError:
