@@ -44,7 +44,7 @@ class Scrape(Protocol):
     async def __call__(self, website_url: str, progress: Progress | None = None) -> Site: ...
 
 
-def nothing_to_ask(_facts: object, _shop: Shop) -> tuple[OpenQuestion, ...]:
+def nothing_to_ask(_facts: object, _request: SetupRequest, _shop: Shop) -> tuple[OpenQuestion, ...]:
     """For a reader that knows of no questions."""
     return ()
 
@@ -56,12 +56,13 @@ class Reader(Generic[F]):
     `extract` finds the facts (wrap a slow one in `workshop.apart`). `compose` makes the Shop they and the
     request tell of; it is given the approved shop too, if there is one, for what a site does not say (time
     zone, currency). It raises SetupError when there is too little. `ask` tells what the facts leave open and
-    the shop, as it is stored in the end, does not answer. `second` tells what became of a second reading.
+    neither the request nor the shop, as it is stored in the end, answers. `second` tells what became of a second
+    reading.
     """
 
     extract: Callable[[Pages], Awaitable[F]]
     compose: Callable[[F, SetupRequest, Shop | None], Shop]
-    ask: Callable[[F, Shop], tuple[OpenQuestion, ...]] = nothing_to_ask
+    ask: Callable[[F, SetupRequest, Shop], tuple[OpenQuestion, ...]] = nothing_to_ask
     second: Callable[[F], SecondReading | None] = lambda _: None
 
 
@@ -189,7 +190,7 @@ class Onboarding(Generic[F]):
         if current is None:
             shop = lay_on(scraped, owner)
             check(shop, owner)
-            self._end(job_id, facts, await self._shelf.put(shop, scraped, facts), outcome="stored")
+            self._end(job_id, request, facts, await self._shelf.put(shop, scraped, facts), outcome="stored")
             return
         asked = lay_on(_as_asked(current, request), owner)
         last = await self._shelf.last_scrape(request.location_id)
@@ -199,14 +200,16 @@ class Onboarding(Generic[F]):
             shop = lay_on(apply(asked, proposal), owner)
             check(shop, owner)
             stored = await self._shelf.put(shop, scraped, facts)
-            self._end(job_id, facts, stored, outcome="unchanged" if stored.version == current.version else "stored")
+            self._end(
+                job_id, request, facts, stored, outcome="unchanged" if stored.version == current.version else "stored"
+            )
             return
         check(asked, owner)
         if asked != current:  # the admin's own words need nobody's approval
             current = await self._shelf.put(asked, None, None)
         proposal = proposal.model_copy(update={"based_on": current.version})
         proposal = await self._shelf.propose(proposal, scraped, facts)
-        self._end(job_id, facts, current, outcome="proposed", proposal=proposal)
+        self._end(job_id, request, facts, current, outcome="proposed", proposal=proposal)
 
     def _over(self, location_id: int, _: asyncio.Task[None]) -> None:
         del self._running[location_id]
@@ -217,8 +220,12 @@ class Onboarding(Generic[F]):
     def _advance(self, job_id: str, **news: object) -> None:
         self._jobs[job_id] = self._jobs[job_id].model_copy(update=news)
 
-    def _end(self, job_id: str, facts: F, stored: Shop, **news: object) -> None:
-        told = {"version": stored.version, "questions": self._reader.ask(facts, stored), "ended_at": self._clock()}
+    def _end(self, job_id: str, request: SetupRequest, facts: F, stored: Shop, **news: object) -> None:
+        told = {
+            "version": stored.version,
+            "questions": self._reader.ask(facts, request, stored),
+            "ended_at": self._clock(),
+        }
         self._advance(job_id, state="done", **told, **news)
 
     def _fail(self, job_id: str, code: str, message: str, kind: str = "") -> None:

@@ -6,11 +6,13 @@ from functools import partial
 
 from agent.knowledge.composing import compose_shop
 from agent.knowledge.extract.facts import SiteFacts
-from agent.knowledge.extract.missing import open_questions
+from agent.knowledge.extract.missing import OpenQuestion, open_questions
 from agent.knowledge.first_reading import FirstReading, read_site, read_with_texts
+from agent.knowledge.jobs import SetupRequest
 from agent.knowledge.onboarding import Pages, Reader
 from agent.knowledge.second_reading import SecondReader
 from agent.knowledge.workshop import apart
+from agent.model import Shop
 from agent.settings import Settings
 
 READ_S = 60.0
@@ -26,7 +28,11 @@ def site_reader(settings: Settings | None = None) -> Reader[SiteFacts]:
     extract = (
         partial(apart, read_site, gives=SiteFacts, timeout_s=READ_S) if second is None else partial(_twice, second)
     )
-    return Reader(extract, compose_shop, open_questions, lambda facts: facts.second_reading)
+    return Reader(extract, compose_shop, _ask, lambda facts: facts.second_reading)
+
+
+def _ask(facts: SiteFacts, request: SetupRequest, shop: Shop) -> tuple[OpenQuestion, ...]:
+    return open_questions(facts, shop, currency_is_told=request.currency is not None)
 
 
 async def _twice(second: SecondReader, pages: Pages) -> SiteFacts:

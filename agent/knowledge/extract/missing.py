@@ -26,12 +26,16 @@ def questions_for(facts: SiteFacts) -> tuple[OpenQuestion, ...]:
     return (*_of_menu(facts.services), *_of_people(facts), *_of_shop(facts))
 
 
-def open_questions(facts: SiteFacts, shop: Shop) -> tuple[OpenQuestion, ...]:
-    """The questions that `shop`, made of these facts and the owner's word, does not answer already."""
+def open_questions(facts: SiteFacts, shop: Shop, *, currency_is_told: bool = False) -> tuple[OpenQuestion, ...]:
+    """The questions that `shop`, made of these facts and the owner's word, does not answer already.
+
+    A shop always has a currency; `currency_is_told` says that it is the owner's word, not our reading.
+    """
     known = {_name(service.category, service.name): service for service in shop.services}
     services = tuple(_answered(fact, known.get(_name(fact.section, fact.name))) for fact in facts.services)
     asked = questions_for(facts.model_copy(update={"services": services}))
-    return tuple(question for question in asked if not _is_answered(question, shop))
+    told = {"currency"} if currency_is_told else set[str]()
+    return tuple(question for question in asked if question.code not in told and not _is_answered(question, shop))
 
 
 def _name(category: str, name: str) -> tuple[str, str]:

@@ -22,6 +22,9 @@ from agent.knowledge.extract.questions import read_faq
 from agent.knowledge.extract.sections import page_topic
 from agent.knowledge.extract.structured import Structured
 
+BORNE_OUT = 0.75
+"""How sure a currency is that follows from the country, when both prices and a place or number are told."""
+
 
 def extract_site(pages: Sequence[Page]) -> SiteFacts:
     """All facts that `pages` (one site, the start page first if known) state, each with its source."""
@@ -75,11 +78,16 @@ def _quoted(
     """A currency that follows from the country is shown by a price, or else by what shows the country."""
     if currency is None or currency.quote:
         return currency
-    priced = (service for service in services if service.currency == currency.value)
+    priced = [service for service in services if service.currency == currency.value]
     source = next((each for each in (*priced, *addresses, *phones)), None)
     if source is None:
         return None
-    return currency.model_copy(update={"quote": source.quote, "source_url": source.source_url})
+    # A bare "$" may be many currencies; beside an address or a number in the country it is that country's own.
+    borne_out = bool(priced) and bool(addresses or phones)
+    confidence = max(currency.confidence, BORNE_OUT) if borne_out else currency.confidence
+    return currency.model_copy(
+        update={"quote": source.quote, "source_url": source.source_url, "confidence": confidence}
+    )
 
 
 def _without_name(address: Fact[str], name: Fact[str] | None) -> Fact[str]:

@@ -91,3 +91,12 @@ def test_what_the_shop_answers_is_asked_no_more(read) -> None:
     left = {question.code: question.about for question in open_questions(facts, shop)}
     assert left.pop("durations") == ("Hair: Gloss",)
     assert not left.keys() & asked - {"currency", "doubtful"}
+
+
+def test_a_bare_dollar_sign_is_asked_about_unless_a_place_bears_it_out_or_the_owner_has_told(read) -> None:
+    menu = "<h2>Cuts</h2><ul><li>Short cut $45</li><li>Long cut $65</li></ul>"
+    alone, at_home = read(menu), read(f"{menu}<p>12 Harbor Street, Honolulu, HI 96813</p>")
+    shop = Shop(location_id=1, business_name="Fern", phone_number="+18084826296", timezone="UTC", currency="USD")
+    assert "currency" in {question.code for question in open_questions(alone, shop)}
+    assert "currency" not in {question.code for question in open_questions(alone, shop, currency_is_told=True)}
+    assert "currency" not in {question.code for question in open_questions(at_home, shop)}
