@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from agent.bookings.readback import spoken_when
 from agent.model import Booking, Shop, TextMessage, local
 
 MAX_CHARS = 320
@@ -33,7 +34,7 @@ _PLAIN = str.maketrans(
 
 def confirmation(text: TextMessage, booking: Booking, shop: Shop, now: datetime) -> str:
     """The text that tells a customer of their appointment. `reference(text)` is in it, and in no other text."""
-    when, what = spoken_time(booking.visit.starts, shop, now), _what(booking)
+    when, what = told_when(booking.visit.starts, shop, now), _what(booking)
     name, ref = _cut(plain(shop.business_name), SHOP_CHARS), reference(text)
     match text.kind:
         case "booked":
@@ -67,7 +68,7 @@ def gone_reply(booking: Booking, shop: Shop, now: datetime) -> str:
 
 def choice_reply(bookings: Sequence[Booking], shop: Shop, now: datetime) -> str:
     """The answer to a customer who has several appointments, or who named one that was not offered."""
-    lines = [f"C{at}: {_cut(_what(b), 40)}, {spoken_time(b.visit.starts, shop, now)}" for at, b in _numbered(bookings)]
+    lines = [f"C{at}: {_cut(_what(b), 40)}, {told_when(b.visit.starts, shop, now)}" for at, b in _numbered(bookings)]
     if len(bookings) == 1:
         return f"You have one appointment: {_appointment(bookings[0], shop, now)}. Reply C1 to cancel it."
     answers = [f"C{at}" for at, _ in _numbered(bookings)]
@@ -95,11 +96,9 @@ def is_late(booking: Booking, shop: Shop, now: datetime) -> bool:
     return notice is not None and now > booking.visit.starts - timedelta(hours=notice)
 
 
-def spoken_time(moment: datetime, shop: Shop, now: datetime) -> str:
-    """ "Friday, November 6th at 5:45 PM", in the shop's own time; with the year when it is another one."""
-    at = local(moment, shop)
-    year = f" {at.year}" if at.year != local(now, shop).year else ""
-    return f"{at:%A}, {at:%B} {_ordinal(at.day)}{year} at {(at.hour - 1) % 12 + 1}:{at:%M} {at:%p}"
+def told_when(moment: datetime, shop: Shop, now: datetime) -> str:
+    """When an appointment is, as the receptionist says it: in the shop's own time and its country's way."""
+    return spoken_when(local(moment, shop), today=local(now, shop).date(), country=shop.country, near=False)
 
 
 def plain(text: str) -> str:
@@ -117,7 +116,7 @@ def _name(shop: Shop) -> str:
 
 
 def _appointment(booking: Booking, shop: Shop, now: datetime) -> str:
-    return f"{_what(booking)}, {spoken_time(booking.visit.starts, shop, now)}"
+    return f"{_what(booking)}, {told_when(booking.visit.starts, shop, now)}"
 
 
 def _what(booking: Booking) -> str:
@@ -138,9 +137,3 @@ def _numbered(bookings: Sequence[Booking]) -> list[tuple[int, Booking]]:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 3].rstrip() + "..."
-
-
-def _ordinal(day: int) -> str:
-    if 11 <= day <= 13:
-        return f"{day}th"
-    return f"{day}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10, 'th') }"

@@ -1,9 +1,11 @@
-"""Rendering is a help that may be missing: then a page that needs it is named, as without."""
+"""Pages that need a browser, in a real one; and rendering as a help that may be missing: then the page is named."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
-from website import Names, limits, open_website, page
+from website import WORDS, Names, fixed, limits, open_website, page
 
 from agent.errors import ScrapeError
 from agent.knowledge.address_guard import AddressGuard
@@ -31,3 +33,32 @@ async def test_a_browser_that_does_not_start_leaves_the_page_named_as_missing():
         with pytest.raises(ScrapeError) as refused:
             await scrape(site.of("127.0.0.1"))
     assert refused.value.code == "needs_javascript"
+
+
+SCRIPT = f"const words = {WORDS!r};" + """
+const root = document.getElementById("root");
+const tried = (url) => fetch(url).then(() => "reached", () => "refused");
+fetch("/prices.json").then((answer) => answer.json()).then(async (prices) => {
+  const inside = [await tried("http://10.0.0.1/"), await tried("http://metadata.example/")];
+  root.innerHTML = `<h1>Prices</h1>${prices.map((p) => `<p>${p.name} ${p.price}</p>`).join("")}<p>${words}</p><p>${inside.join()}</p>`;
+});
+"""
+
+
+async def test_a_page_of_scripts_is_read_as_a_browser_shows_it_and_reaches_nothing_private():
+    settings = Settings(scrape_browser_sandbox=os.geteuid() != 0, scrape_page_s=45)
+    renderer = Renderer.of(settings)
+    assert renderer is not None
+    names = Names(known={"metadata.example": [["169.254.169.254"]]})
+    guard = AddressGuard(names.resolve, allow_loopback=True)
+    scrape = Scraper(limits(page_s=45.0, total_s=90.0), guard, contact="https://phones.example", renderer=renderer)
+    async with open_website() as site:
+        site.at = {
+            "/": EMPTY,
+            "/app.js": fixed(SCRIPT, kind="text/javascript"),
+            "/prices.json": fixed('[{"name": "Balayage", "price": "$180"}]', kind="application/json"),
+        }
+        found = await scrape(site.of("127.0.0.1"))
+    assert not found.problems
+    assert "<p>Balayage $180</p>" in found.pages[0].html
+    assert "<p>refused,refused</p>" in found.pages[0].html

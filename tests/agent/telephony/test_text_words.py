@@ -20,7 +20,7 @@ from agent.telephony.text_words import (
     none_reply,
     plain,
     reference,
-    spoken_time,
+    told_when,
     trouble_reply,
 )
 
@@ -74,20 +74,20 @@ def test_the_words_of_each_kind():
 @pytest.mark.parametrize(
     ("shop", "moment", "words"),
     [
-        (PLUMERIA, "2026-11-07T10:00+00:00", "Saturday, November 7th at 12:00 AM"),
+        (PLUMERIA, "2026-11-07T10:00+00:00", "Saturday, November 7th at 12 midnight"),
         (PLUMERIA, "2026-11-07T22:05+00:00", "Saturday, November 7th at 12:05 PM"),
         (PLUMERIA, "2027-01-01T09:59+00:00", "Thursday, December 31st at 11:59 PM"),
-        (PLUMERIA, "2027-01-01T10:00+00:00", "Friday, January 1st 2027 at 12:00 AM"),
-        (COPPER_LANE, "2026-10-25T00:30+00:00", "Sunday, October 25th at 1:30 AM"),
-        (COPPER_LANE, "2026-10-25T09:00+00:00", "Sunday, October 25th at 9:00 AM"),
-        (COPPER_LANE, "2026-03-29T09:00+00:00", "Sunday, March 29th at 10:00 AM"),
-        (COPPER_LANE, "2026-11-11T12:00+00:00", "Wednesday, November 11th at 12:00 PM"),
-        (COPPER_LANE, "2026-11-22T12:00+00:00", "Sunday, November 22nd at 12:00 PM"),
-        (COPPER_LANE, "2026-11-23T12:00+00:00", "Monday, November 23rd at 12:00 PM"),
+        (PLUMERIA, "2027-01-01T10:00+00:00", "Friday, January 1st at 12 midnight"),
+        (COPPER_LANE, "2026-10-25T00:30+00:00", "Sunday the 25th of October at 1:30 AM"),
+        (COPPER_LANE, "2026-10-25T09:00+00:00", "Sunday the 25th of October at 9 AM"),
+        (COPPER_LANE, "2026-03-29T09:00+00:00", "Sunday the 29th of March, 2026 at 10 AM"),
+        (COPPER_LANE, "2026-11-11T12:00+00:00", "Wednesday the 11th of November at 12 noon"),
+        (COPPER_LANE, "2026-11-22T12:00+00:00", "Sunday the 22nd of November at 12 noon"),
+        (COPPER_LANE, "2026-11-23T12:00+00:00", "Monday the 23rd of November at 12 noon"),
     ],
 )
 def test_a_time_is_the_shops_own(shop: Shop, moment: str, words: str):
-    assert spoken_time(datetime.fromisoformat(moment), shop, NOW) == words
+    assert told_when(datetime.fromisoformat(moment), shop, NOW) == words
 
 
 def test_several_services_are_told_by_who_does_them():

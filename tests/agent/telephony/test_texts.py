@@ -13,7 +13,7 @@ from text_rig import CUSTOMER, PATIENT, Desk, open_desk
 
 from agent.emulators.vendor import Fault
 from agent.events import BookingChanged
-from agent.telephony.text_words import confirmation, reference, spoken_time
+from agent.telephony.text_words import confirmation, reference, told_when
 from agent.telephony.texts import Patience
 
 
@@ -37,7 +37,7 @@ async def test_a_booking_is_told_from_the_shops_number_in_the_shops_time(desk: D
     assert (message["from"], message["to"]) == (PLUMERIA.phone_number, CUSTOMER)
     assert message["body"] == (
         f"{PLUMERIA.business_name}: you're booked: Women's Haircut with Ana, "
-        f"{spoken_time(starts, PLUMERIA, desk.now)}. Reply C to cancel. STOP to opt out. {reference(text)}"
+        f"{told_when(starts, PLUMERIA, desk.now)}. Reply C to cancel. STOP to opt out. {reference(text)}"
     )
     assert "at 5:45 PM" in message["body"]
     assert (text.provider_sid, text.attempts, text.last_error) == (message["sid"], 1, "")
@@ -62,8 +62,8 @@ async def test_moving_and_cancelling_have_texts_of_their_own(desk: Desk):
     booked, moved, cancelled = desk.sent
     assert "you're booked" in booked
     assert "has moved: Women's Haircut with Ana, now" in moved
-    assert "at 9:00 AM" in moved
-    assert f"cancelled: Women's Haircut with Ana, {spoken_time(desk.in_days(4, 9, 0), PLUMERIA, desk.now)}" in cancelled
+    assert "at 9 AM" in moved
+    assert f"cancelled: Women's Haircut with Ana, {told_when(desk.in_days(4, 9, 0), PLUMERIA, desk.now)}" in cancelled
     assert len({body.split()[-1] for body in desk.sent}) == 3
 
 
