@@ -40,7 +40,8 @@ const root = document.getElementById("root");
 const tried = (url) => fetch(url).then(() => "reached", () => "refused");
 fetch("/prices.json").then((answer) => answer.json()).then(async (prices) => {
   const inside = [await tried("http://10.0.0.1/"), await tried("http://metadata.example/")];
-  root.innerHTML = `<h1>Prices</h1>${prices.map((p) => `<p>${p.name} ${p.price}</p>`).join("")}<p>${words}</p><p>${inside.join()}</p>`;
+  const menu = prices.map((p) => `<p>${p.name} ${p.price}</p>`).join("");
+  root.innerHTML = `<h1>Prices</h1>${menu}<p>${words}</p><p>${inside.join()}</p>`;
 });
 """
 
