@@ -88,7 +88,7 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
         health_router(services.switchboard, services.knowledge.counters, services.backlog, services.clock)
     )
     door = Door(OperatorDesk(operator_token), secret, settings, services.clock)
-    app.include_router(operators_router(relay, door, settings=settings))
+    app.include_router(operators_router(relay, door, settings=settings, control=services.switchboard))
     app.include_router(api_router(_api_plugs(services), door))
     app.include_router(setup_router(services.onboarding, services.approval, Rights(door)))
     app.include_router(pages_router())

@@ -181,6 +181,7 @@ def _receptionist(
         settings=services.settings,
         hang_up=partial(_hang_up, log.caller, services),
         put_through=partial(_put_through, log.caller, shop, services),
+        ring=partial(services.telephone.transfer, log.caller.call_sid),
     )
 
 

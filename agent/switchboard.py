@@ -1,15 +1,16 @@
-"""Who is on the line in this process: one entry per call, room for so many, and how calls ended."""
+"""Who is on the line in this process: one entry per call, room for so many, what operators do, how calls ended."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import Protocol
 
-from agent.errors import AccessError
+from agent.errors import AccessError, NotFound
 from agent.events import EndReason
+from agent.model import AudioFrame, OperatorCommand
 
 STOP_S = 10.0
 """How long a stopped call may take to tidy up."""
@@ -25,11 +26,23 @@ class LiveCall(Protocol):
         """How the call is ending, once that is decided; the line may close before all is tidied up."""
         ...
 
+    @property
+    def location_id(self) -> int: ...
+    @property
+    def supervision(self) -> Supervised: ...
     async def stop(self, reason: EndReason) -> None: ...
 
 
+class Supervised(Protocol):
+    """What operators do to a call; the contract is that of `CallControl`."""
+
+    async def obey(self, command: OperatorCommand) -> None: ...
+    def listen(self) -> AbstractAsyncContextManager[AsyncIterator[AudioFrame]]: ...
+    async def speak(self, operator: str, ulaw: bytes) -> None: ...
+
+
 class Switchboard:
-    """Admits calls, knows the live ones, remembers how the ended ones ended."""
+    """Admits calls, knows the live ones, remembers how the ended ones ended. Implements `CallControl` for them."""
 
     def __init__(self, max_calls: int) -> None:
         self._max_calls = max_calls
@@ -82,6 +95,28 @@ class Switchboard:
         call = self._lines.get(call_sid)
         if call is not None:
             await call.stop(reason)
+
+    async def send(self, command: OperatorCommand) -> None:
+        """Carry out an operator's command; see `CallControl.send`."""
+        await self._held(command.location_id, command.call_sid).obey(command)
+
+    def listen(self, location_id: int, call_sid: str) -> AbstractAsyncContextManager[AsyncIterator[AudioFrame]]:
+        """Both sides' sound of a call of this process; see `CallControl.listen`."""
+        return self._held(location_id, call_sid).listen()
+
+    async def speak(self, location_id: int, call_sid: str, operator: str, ulaw: bytes) -> None:
+        """Play an operator's sound to a caller; see `CallControl.speak`."""
+        await self._held(location_id, call_sid).speak(operator, ulaw)
+
+    def holds(self, call_sid: str) -> bool:
+        """Whether a call is on the line in this process."""
+        return self._lines.get(call_sid) is not None
+
+    def _held(self, location_id: int, call_sid: str) -> Supervised:
+        call = self._lines.get(call_sid)
+        if call is None or call.location_id != location_id or call.ending is not None:
+            raise NotFound("call_not_live", f"Call {call_sid} is not on the line.")
+        return call.supervision
 
     def ended(self, call_sid: str, reason: EndReason) -> None:
         self._endings[call_sid] = reason

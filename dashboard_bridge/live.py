@@ -217,6 +217,12 @@ class LiveCall:
             interrupted=event.interrupted,
             at=event.at,
         )
+        for place, old in enumerate(self._lines):
+            if old.speaker == "operator" and old.heard_text is None and old.text == event.text:
+                # An operator's words, spoken by the agent's voice: the line is there, now it is known what was heard.
+                heard = {"heard_text": event.heard_text, "interrupted": event.interrupted}
+                self._lines[place] = old.model_copy(update=heard)
+                return
         self._insert(line)
 
     def _acted(self, event: OperatorActed) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -30,6 +30,7 @@ _GOODBYE = re.compile(r"\b(good ?bye|bye|that'?s all|that is all|hang up|nothing
 _THANKS = re.compile(r"\b(thank you|thanks|great|perfect|lovely|okay|ok)\b", re.I)
 _HELLO = re.compile(r"^\W*(hi|hello|hey|good (morning|afternoon|evening))\b(\W+\w+){0,3}\W*$", re.I)
 _STILL_THERE = re.compile(r"\b(idle|silent|quiet|still there|not (spoken|responded|said)|no response)\b", re.I)
+_HINT = re.compile(r"A colleague at the salon tells you, unheard by the caller: (.+)", re.S)
 _NUMBER = re.compile(r"\+?\d[\d\s().-]{5,}\d")
 _NAME = re.compile(r"\b(?i:my name is|this is|it'?s|i am|i'm)\s+([A-Z][\w'-]+(?: [A-Z][\w'-]+)?)")
 
@@ -106,12 +107,21 @@ class Situation:
     """The name of the tool whose result came last, or ''."""
     result: str
     said_before: tuple[str, ...]
+    hints: tuple[str, ...]
+    """What a colleague has told the model since it spoke last."""
     offered: frozenset[str]
 
 
 def answer(body: Json, rules: Sequence[Rule] = ()) -> Reply:
     """The model's reply to a chat completion request; scenario rules come before its own judgement."""
     situation = read(body)
+    reply = _reply(situation, body, rules)
+    if reply.say is None or not situation.hints:
+        return reply
+    return replace(reply, say=" ".join((reply.say, *situation.hints)))
+
+
+def _reply(situation: Situation, body: Json, rules: Sequence[Rule]) -> Reply:
     for rule in rules:
         if _fits(rule, situation):
             say = rule.say and rule.say.replace("{result}", situation.result)
@@ -140,12 +150,22 @@ def read(body: Json) -> Situation:
     return Situation(
         instructions=instructions,
         heard=heard[-1] if heard else "",
-        prompted=text_of(last) if role in ("system", "developer") and len(messages) > 1 else "",
+        prompted=text_of(last)
+        if role in ("system", "developer") and len(messages) > 1 and not _HINT.search(text_of(last))
+        else "",
         tool=names.get(last.get("tool_call_id"), "") if role == "tool" else "",
         result=text_of(last) if role == "tool" else "",
+        hints=_hints(messages),
         said_before=tuple(text_of(m) for m in messages if m.get("role") in ("user", "assistant")),
         offered=frozenset(str(tool.get("function", {}).get("name", "")) for tool in objects(body.get("tools"))),
     )
+
+
+def _hints(messages: Sequence[Json]) -> tuple[str, ...]:
+    spoken = [at for at, message in enumerate(messages) if message.get("role") == "assistant"]
+    since = messages[spoken[-1] + 1 if spoken else 0 :]
+    told = (_HINT.search(text_of(message)) for message in since if message.get("role") == "developer")
+    return tuple(hint[1].strip() for hint in told if hint)
 
 
 def text_of(message: Json) -> str:

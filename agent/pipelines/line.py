@@ -42,6 +42,7 @@ from pipecat.transports.websocket.fastapi import (
     FastAPIWebsocketTransport,
 )
 
+from agent.model import AudioSide
 from agent.pipelines.playout import Playout
 
 SAMPLE_RATE = 8000
@@ -86,8 +87,9 @@ class Ear(Protocol):
     """Who listens to a call's sound as it passes: 8 kHz mu-law. Called on the event loop; neither waits nor raises."""
 
     def caller_sound(self, ulaw: bytes) -> None: ...
-    def agent_sound(self, ulaw: bytes) -> None:
-        """Sound written to the line; the caller hears it after what was written before."""
+    def agent_sound(self, ulaw: bytes, side: AudioSide = "agent") -> None:
+        """Sound about to be written to the line, the agent's or an operator's; the caller hears it after what was
+        written before."""
         ...
 
     def cleared(self) -> None:
@@ -107,6 +109,9 @@ class Line:
         self.malformed = 0
         self.listener: LineListener | None = None
         self.ears: list[Ear] = []
+        self.began_at = asyncio.get_running_loop().time()
+        self.is_attended = False
+        """An operator talks with the caller: what the caller says interrupts nobody."""
         self._caller_voice_at: float | None = None
         self._answer_due_since: float | None = None
         self._last_mark = 0.0
@@ -135,10 +140,10 @@ class Line:
         for ear in self.ears:
             ear.cleared()
 
-    async def write(self, ulaw: bytes) -> float:
+    async def write(self, ulaw: bytes, side: AudioSide = "agent") -> float:
         """Send mu-law audio; return the seconds of play-out that are now ahead of the clock."""
         for ear in self.ears:
-            ear.agent_sound(ulaw)
+            ear.agent_sound(ulaw, side)
         await self.send(
             {
                 "event": "media",
@@ -209,6 +214,11 @@ class LineSerializer(TwilioFrameSerializer):
     def __init__(self, line: Line) -> None:
         super().__init__(line.stream_sid, line.call_sid, params=TwilioFrameSerializer.InputParams(auto_hang_up=False))
         self._line = line
+
+    async def serialize(self, frame: Frame) -> str | bytes | None:
+        if isinstance(frame, InterruptionFrame) and self._line.is_attended:
+            return None  # `clear` would cut the operator short
+        return await super().serialize(frame)
 
     async def deserialize(self, data: str | bytes) -> Frame | None:
         message = _parse(data)
@@ -326,7 +336,8 @@ class LineOutput(FastAPIWebsocketOutputTransport):
             await super().push_frame(await self._heard.get())
 
     def _forget_unheard(self) -> None:
-        self._line.forget_unheard()
+        if not self._line.is_attended:
+            self._line.forget_unheard()
         self._started_at_ms.clear()
         self._clock_zero.clear()
         # As Pipecat's own tracker does: the next words are timed from their audio, not from words never spoken.

@@ -53,6 +53,10 @@ class Playout:
         """Whether the caller still has audio to hear."""
         return self._heard < self._written
 
+    def ahead(self, now: float) -> float:
+        """Seconds of play-out that lie ahead of `now` (seconds)."""
+        return max(0.0, self._plays_until - now)
+
     def write(self, ms: float, now: float) -> float:
         """Account for `ms` of audio written at `now` (seconds); return seconds of play-out now ahead of `now`."""
         self._written += ms

@@ -13,6 +13,7 @@ from pipecat.frames.frames import (
     BotStoppedSpeakingFrame,
     ErrorFrame,
     Frame,
+    InterruptionFrame,
     TTSSpeakFrame,
 )
 from pipecat.pipeline.pipeline import Pipeline
@@ -22,7 +23,8 @@ from pipecat.processors.aggregators.llm_response_universal import LLMContextAggr
 from pipecat.workers.runner import WorkerRunner
 
 from agent.bookings.desk import Desk
-from agent.events import EndReason, VendorDegraded
+from agent.errors import Conflict
+from agent.events import CallTransferred, EndReason, VendorDegraded
 from agent.knowledge.prompt import AiContext, key_terms
 from agent.model import Shop
 from agent.pipelines.appointments import Appointments
@@ -30,6 +32,7 @@ from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.keypad import Keypad
 from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
 from agent.pipelines.speech import SpeechStack
+from agent.pipelines.supervision import Supervision
 from agent.pipelines.tap import CallLog, Tap
 from agent.pipelines.tools import TRANSFER, ToolDesk, tools_for
 from agent.pipelines.turns import user_turns
@@ -62,11 +65,12 @@ class Receptionist:
         settings: Settings,
         hang_up: Callable[[], Coroutine[object, object, None]],
         put_through: Callable[[], Coroutine[object, object, bool]],
+        ring: Callable[[str], Coroutine[object, object, None]],
     ) -> None:
         """`greeting_heard` gathers the greeting's words as they are heard; None when none is on the wire.
 
         `hang_up` tells the phone company that we end the call, `put_through` that a person of the shop is to be
-        rung; it returns whether the phone company does so.
+        rung; it returns whether the phone company does so. `ring` has a number rung, or raises TelephonyError.
         """
         self._shop = shop
         self._line = line
@@ -78,6 +82,8 @@ class Receptionist:
         self.ending: EndReason | None = None
         self._hang_up = hang_up
         self._put_through = put_through
+        self._ring = ring
+        self.supervision = Supervision(line, log, self)
         self._tools = ToolDesk(
             shop,
             log,
@@ -112,6 +118,7 @@ class Receptionist:
         finally:
             limit.cancel()
             self._line.listener = None
+            await self.supervision.close()
             self._tell_greeting(interrupted=True)
             # What a tool has begun is finished, and told, before the call is over.
             await asyncio.gather(*self._tools.under_way, *self._tasks, return_exceptions=True)
@@ -135,8 +142,8 @@ class Receptionist:
             cache_key=f"location_{self._shop.location_id}_v{self._shop.version}",
         )
         self._llm = call.llm
-        context = LLMContext(messages=self._history(), tools=list(tools_for(self._shop)))
-        pair = LLMContextAggregatorPair(context, user_params=user_turns(self._settings))
+        self._context = LLMContext(messages=self._history(), tools=list(tools_for(self._shop)))
+        pair = LLMContextAggregatorPair(self._context, user_params=user_turns(self._settings))
         user, assistant = pair.user(), pair.assistant()
         transport = self._line.transport()
         self._tap.follow(user, assistant, call.tts)
@@ -212,7 +219,7 @@ class Receptionist:
 
     def _tell_owed(self) -> None:
         """What was done while the caller talked over it is told as soon as they have finished."""
-        if self._tap.caller_speaks or self.ending is not None:
+        if self._tap.caller_speaks or self.ending is not None or self.supervision.is_attended:
             return
         if owed := self._tools.take_owed():
             self._spawn(self._speak_after_answer(owed))
@@ -224,6 +231,8 @@ class Receptionist:
                 await self._llm.speak(words)
 
     async def _caller_is_silent(self, *_: object) -> None:
+        if self.supervision.is_attended:
+            return
         self._silences += 1
         if self._silences > CHECK_INS:
             self._say_goodbye("caller_silent")
@@ -252,6 +261,58 @@ class Receptionist:
             await self._line.clear()
             await self._line.say(phrase, lambda _: None)
             await self._line.playout.played(APOLOGY_S)
+
+    # What operators do
+
+    @property
+    def location_id(self) -> int:
+        return self._shop.location_id
+
+    async def take_hint(self, text: str) -> None:
+        """The model is told with its next answer; the caller does not hear it."""
+        self._note(f"A colleague at the salon tells you, unheard by the caller: {text}")
+
+    async def say(self, text: str) -> None:
+        """The caller is told, behind the answer that is under way."""
+        self._spawn(self._speak_after_answer(text))
+
+    async def fall_silent(self) -> None:
+        """At once, in the middle of a word. What the caller says goes on into the history."""
+        self._llm.is_silent = True
+        await self._worker.queue_frame(InterruptionFrame())
+        await self._line.clear()
+        self._line.is_attended = True
+        self._tell_greeting(interrupted=True)
+
+    async def resume(self) -> None:
+        """The next turn is the model's to answer again."""
+        self._line.is_attended = False
+        self._note(
+            "A colleague at the salon has just talked with the caller. The colleague's words are not written here."
+            " Do not repeat what was settled; go on from what the caller says next."
+        )
+        self._llm.is_silent = False
+        self._tell_owed()
+
+    async def ring(self, to: str | None) -> str:
+        """Put the caller through; the conversation is over with that."""
+        number = to or self._shop.transfer_to
+        if number is None:
+            raise Conflict("transfer_unknown", "The shop has no number to transfer to; name one.")
+        await self._ring(number)
+        self._log.publish(CallTransferred, to=number, reason="an operator")
+        self._spawn(self.stop("transferred"))
+        return number
+
+    async def end(self) -> None:
+        """Hang up, whoever is speaking."""
+        if self.ending is None:
+            self.ending = "operator_hung_up"
+            await self._hang_up()
+            self._spawn(self._worker.cancel(reason="an operator"))
+
+    def _note(self, text: str) -> None:
+        self._context.add_message(cast(LLMContextMessage, {"role": "developer", "content": text}))
 
     # What the line tells
 

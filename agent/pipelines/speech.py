@@ -16,6 +16,8 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from pipecat.frames.frames import (
     Frame,
     FunctionCallFromLLM,
+    InterruptionFrame,
+    LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     TTSSpeakFrame,
@@ -48,10 +50,20 @@ class SharedClientLLM(OpenAILLMService):
     def __init__(self, client: AsyncOpenAI, **kwargs: Any) -> None:
         self._shared = client
         self._answered = asyncio.Event()
+        self._answered.set()
+        self.is_silent = False
+        """Turns are heard and remembered, and not answered."""
         super().__init__(**kwargs)
 
     def create_client(self, *_: object, **__: object) -> AsyncOpenAI:
         return self._shared
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        if self.is_silent and isinstance(frame, LLMContextFrame):
+            return
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InterruptionFrame):
+            self._answered.set()  # an answer that was cut short has no end of its own
 
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
         if isinstance(frame, LLMFullResponseStartFrame):

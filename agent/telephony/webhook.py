@@ -117,7 +117,7 @@ def _after(form: Form, services: Services, *, waited: bool) -> str:
     dialled, ending = _text(form, "DialCallStatus"), services.switchboard.ending_of(_text(form, "CallSid"))
     if _text(form, "CallStatus") in FINAL_STATUSES or dialled in ("completed", "answered"):
         return hang_up_twiml()
-    if not dialled and ending == "agent_hung_up":
+    if not dialled and ending in ("agent_hung_up", "operator_hung_up"):
         return hang_up_twiml()
     if not dialled and ending == "transferred" and not waited:
         return wait_twiml(TRANSFER_S, _url(services, "/voice/after?waited=1"))

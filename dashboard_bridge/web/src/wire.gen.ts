@@ -202,7 +202,8 @@ export interface CallData {
   call_sid: string;
   state: "answered" | "ended";
   caller: string | null;
-  reason: ("caller_hung_up" | "agent_hung_up" | "transferred" | "failed" | "server_stopped") | null;
+  reason:
+    ("caller_hung_up" | "agent_hung_up" | "operator_hung_up" | "transferred" | "failed" | "server_stopped") | null;
   at: string;
 }
 /**
@@ -736,7 +737,7 @@ export interface CallEnded {
   location_id: number;
   seq: number;
   type: "call.ended";
-  reason: "caller_hung_up" | "agent_hung_up" | "transferred" | "failed" | "server_stopped";
+  reason: "caller_hung_up" | "agent_hung_up" | "operator_hung_up" | "transferred" | "failed" | "server_stopped";
   duration_ms: number;
   turns: number;
 }

@@ -35,7 +35,9 @@ async def test_a_browser_that_does_not_start_leaves_the_page_named_as_missing():
     assert refused.value.code == "needs_javascript"
 
 
-SCRIPT = f"const words = {WORDS!r};" + """
+SCRIPT = (
+    f"const words = {WORDS!r};"
+    + """
 const root = document.getElementById("root");
 const tried = (url) => fetch(url).then(() => "reached", () => "refused");
 fetch("/prices.json").then((answer) => answer.json()).then(async (prices) => {
@@ -44,6 +46,7 @@ fetch("/prices.json").then((answer) => answer.json()).then(async (prices) => {
   root.innerHTML = `<h1>Prices</h1>${menu}<p>${words}</p><p>${inside.join()}</p>`;
 });
 """
+)
 
 
 async def test_a_page_of_scripts_is_read_as_a_browser_shows_it_and_reaches_nothing_private():

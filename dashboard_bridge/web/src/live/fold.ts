@@ -107,7 +107,14 @@ function spoken(call: CallState, event: Of<"turn.spoken">): CallState {
     at: event.at,
   };
   const flags = event.interrupted ? flagged(call, "interrupted") : call.flags;
-  return { ...call, lines: inserted(call.lines, line), flags, state: ours(call, "listening") };
+  // An operator's words, spoken by the agent's voice: the line is there, now it is known what was heard.
+  const at = call.lines.findIndex(
+    (other) => other.speaker === "operator" && other.heard_text === null && other.text === event.text,
+  );
+  const theirs = call.lines[at];
+  const heard = { heard_text: event.heard_text, interrupted: event.interrupted };
+  const lines = theirs ? call.lines.with(at, { ...theirs, ...heard }) : inserted(call.lines, line);
+  return { ...call, lines, flags, state: ours(call, "listening") };
 }
 
 /** Into its turn: the caller's words first, all others in the order they come. */
