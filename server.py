@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -13,10 +14,12 @@ from fastapi import FastAPI
 from loguru import logger
 
 from agent.access import OperatorDesk, TicketBook, operator_token_for, secret_for
+from agent.bus.choice import wires_of
 from agent.call import Services
 from agent.errors import ChairsideError, SettingsError
 from agent.health import health_router
 from agent.knowledge.routes import setup_router
+from agent.lookout import Lookout, open_lookout
 from agent.ports import Clock
 from agent.settings import Settings, read_settings
 from agent.telephony.forms import RequestRefused, refusal
@@ -26,6 +29,7 @@ from agent.telephony.twilio import Signatures
 from agent.telephony.webhook import voice_router
 from agent.wiring import check_store, open_services, utc_now
 from dashboard_bridge.api import ApiPlugs, api_router
+from dashboard_bridge.app import Plugs, create_bridge_app
 from dashboard_bridge.door import Door
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.pages import pages_router
@@ -63,7 +67,7 @@ def _relay(services: Services) -> Relay:
     )
 
 
-def _api_plugs(services: Services) -> ApiPlugs:
+def _api_plugs(services: Services | Lookout, clock: Clock) -> ApiPlugs:
     return ApiPlugs(
         shops=services.knowledge,
         calls=services.calls,
@@ -71,8 +75,27 @@ def _api_plugs(services: Services) -> ApiPlugs:
         texts=services.texts,
         proposals=services.approval,
         editor=services.editing,
-        clock=services.clock,
+        clock=clock,
     )
+
+
+def create_bridge(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """The dashboards as a server of their own, for the calls of the processes on the same Redis."""
+
+    @asynccontextmanager
+    async def plugs() -> AsyncGenerator[Plugs]:
+        wires = wires_of(settings, clock)
+        async with open_lookout(settings, wires.bus, clock) as lookout, wires.connected(None) as control:
+            yield Plugs(
+                bus=wires.bus,
+                shops=lookout.knowledge,
+                calls=lookout.calls,
+                bookings=lookout.bookings,
+                control=control,
+                api=_api_plugs(lookout, clock),
+            )
+
+    return create_bridge_app(settings, plugs, clock=clock)
 
 
 def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
@@ -88,8 +111,8 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
         health_router(services.switchboard, services.knowledge.counters, services.backlog, services.clock)
     )
     door = Door(OperatorDesk(operator_token), secret, settings, services.clock)
-    app.include_router(operators_router(relay, door, settings=settings, control=services.switchboard))
-    app.include_router(api_router(_api_plugs(services), door))
+    app.include_router(operators_router(relay, door, settings=settings, control=services.control))
+    app.include_router(api_router(_api_plugs(services, services.clock), door))
     app.include_router(setup_router(services.onboarding, services.approval, Rights(door)))
     app.include_router(pages_router())
     app.state.services = services
@@ -139,11 +162,17 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run until stopped. Exit code 2: not startable as configured; every problem is named."""
+    parser = argparse.ArgumentParser(description="Answer calls, and show them on dashboards.")
+    parser.add_argument("--only", choices=["bridge"], help="bridge: dashboards alone, for calls of other processes")
+    only_bridge = parser.parse_args(arguments).only == "bridge"
     try:
         settings = read_settings()
-        settings.require_vendor_keys()
+        if only_bridge and not settings.redis_url.get_secret_value():
+            raise SettingsError(["REDIS_URL is not set: a bridge by itself hears of calls through Redis"])
+        if not only_bridge:
+            settings.require_vendor_keys()
     except SettingsError as why:
         for problem in why.problems:
             print(f"chairside: {problem}", file=sys.stderr)
@@ -157,7 +186,10 @@ def main() -> int:
     except ChairsideError as why:
         print(f"chairside: {why}", file=sys.stderr)
         return 1
-    server = DrainingServer(settings)
+    if only_bridge:
+        server = uvicorn.Server(uvicorn_config(settings, create_bridge(settings)))
+    else:
+        server = DrainingServer(settings)
     server.run(sockets=[bound_socket(server.config)])
     return 0
 

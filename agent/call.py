@@ -34,7 +34,7 @@ from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
-from agent.ports import BookingStore, CallStore, Clock, EventBus, Telephone, TextStore
+from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus, Telephone, TextStore
 from agent.settings import Settings
 from agent.stores.outbox_file import Backlog
 from agent.switchboard import Switchboard
@@ -61,6 +61,8 @@ class Services:
     speech: SpeechStack
     phrases: Phrases
     switchboard: Switchboard
+    control: CallControl
+    """Of calls wherever they are held."""
     onboarding: Onboarding[Any]
     approval: Approval
     editing: Editing

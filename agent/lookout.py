@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
-from agent.ports import BookingStore, CallStore, EventBus
+from agent.knowledge.editing import Editing
+from agent.ports import BookingStore, CallStore, Clock, EventBus, TextStore
 from agent.settings import Settings
 from agent.stores.choice import open_store
 
@@ -17,18 +19,28 @@ LOOK_S = 15.0
 
 @dataclass(frozen=True)
 class Lookout:
-    """The shops in memory, and the stores."""
+    """The shops in memory, the stores, and what pages may change of shops."""
 
     knowledge: KnowledgeCache
     calls: CallStore
     bookings: BookingStore
+    texts: TextStore
+    approval: Approval
+    editing: Editing
 
 
 @asynccontextmanager
-async def open_lookout(settings: Settings, bus: EventBus) -> AsyncGenerator[Lookout]:
+async def open_lookout(settings: Settings, bus: EventBus, clock: Clock) -> AsyncGenerator[Lookout]:
     """Ready to show. Raises SettingsError, StoreError."""
     async with (
         open_store(settings) as store,
         KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=LOOK_S) as knowledge,
     ):
-        yield Lookout(knowledge, store, store.bookings)
+        yield Lookout(
+            knowledge=knowledge,
+            calls=store,
+            bookings=store.bookings,
+            texts=store.texts,
+            approval=Approval(store, bus, clock=clock),
+            editing=Editing(store, bus, clock=clock),
+        )

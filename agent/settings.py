@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     cartesia_base_url: str = "https://api.cartesia.ai"
     twilio_base_url: str = "https://api.twilio.com"
 
+    # Other processes of this house
+    redis_url: SecretStr = SecretStr("")
+
     # Speech and language
     stt: Literal["flux", "nova"] = "flux"
     flux_model: str = "flux-general-en"

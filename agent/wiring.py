@@ -14,7 +14,7 @@ from pathlib import Path
 from loguru import logger
 
 from agent.bookings.desk import Desk
-from agent.bus.local import LocalBus
+from agent.bus.choice import wires_of
 from agent.call import Services
 from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
@@ -25,9 +25,9 @@ from agent.knowledge.scrape import Scraper
 from agent.knowledge.shelf import StoreShelf
 from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
-from agent.ports import Clock
+from agent.ports import Clock, EventBus
 from agent.settings import Settings
-from agent.stores.choice import open_store
+from agent.stores.choice import Store, open_store
 from agent.stores.ledger import Ledger
 from agent.stores.outbox import Outbox
 from agent.stores.outbox_file import OutboxFile
@@ -70,21 +70,13 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
     settings.require_vendor_keys()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
-        bus = LocalBus()
+        wires = wires_of(settings, clock)
+        bus = wires.bus
         outbox = await stack.enter_async_context(
             Outbox.open(outbox_path(settings), store, clock=clock, direct=not settings.supabase_url)
         )
-        await stack.enter_async_context(Ledger(bus, outbox))
-        refresh_s = PROJECT_REFRESH_S if settings.supabase_url else FILE_REFRESH_S
-        knowledge = await stack.enter_async_context(
-            KnowledgeCache(
-                store,
-                bus,
-                number_map=settings.phone_to_location_map,
-                refresh_s=refresh_s,
-                check_s=settings.shop_check_ms / 1000,
-            )
-        )
+        await stack.enter_async_context(Ledger(wires.own, outbox))
+        knowledge = await stack.enter_async_context(_knowledge(settings, store, bus))
         speech = SpeechStack(settings)
         stack.push_async_callback(speech.aclose)
         phrases = Phrases(settings, speech.cartesia, settings.database_path.parent / "phrases")
@@ -97,6 +89,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         await stack.enter_async_context(onboarding)
         client = await stack.enter_async_context(rest_client(settings))
         telephone = TwilioTelephone(client, f"{settings.public_url}/voice/after")
+        control = await stack.enter_async_context(wires.connected(switchboard)) or switchboard
         await stack.enter_async_context(TextSender(store.texts, store.bookings, telephone, knowledge, bus, clock=clock))
         yield Services(
             settings=settings,
@@ -112,10 +105,21 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             speech=speech,
             phrases=phrases,
             switchboard=switchboard,
+            control=control,
             onboarding=onboarding,
             approval=Approval(store, bus, clock=clock),
             editing=Editing(store, bus, clock=clock),
         )
+
+
+def _knowledge(settings: Settings, store: Store, bus: EventBus) -> KnowledgeCache:
+    return KnowledgeCache(
+        store,
+        bus,
+        number_map=settings.phone_to_location_map,
+        refresh_s=PROJECT_REFRESH_S if settings.supabase_url else FILE_REFRESH_S,
+        check_s=settings.shop_check_ms / 1000,
+    )
 
 
 @asynccontextmanager

@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from agent.access import OperatorDesk, operator_token_for, secret_for
 from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus
 from agent.settings import Settings
+from dashboard_bridge.api import ApiPlugs, api_router
 from dashboard_bridge.door import Door
 from dashboard_bridge.ops import operators_router
+from dashboard_bridge.pages import pages_router
 from dashboard_bridge.relay import Relay
 from dashboard_bridge.shops import ShopReader
 
@@ -26,12 +28,14 @@ class Plugs:
     calls: CallStore
     bookings: BookingStore | None = None
     control: CallControl | None = None
+    api: ApiPlugs | None = None
+    """What the pages read and write; without it there is neither page nor API."""
 
 
 def create_bridge_app(
     settings: Settings, open_plugs: Callable[[], AbstractAsyncContextManager[Plugs]], *, clock: Clock
 ) -> FastAPI:
-    """`/ops`, `/login`, `/shops` and `/healthz`, without telephony. `app.state.relay` is the relay while it runs.
+    """`/ops`, `/login`, `/shops`, `/healthz`, page and API, without telephony. `app.state.relay`: the relay, entered.
 
     The lifespan raises SettingsError in production without SECRET_KEY or OPERATOR_TOKEN, and what `open_plugs` raises.
     """
@@ -41,6 +45,9 @@ def create_bridge_app(
         async with open_plugs() as plugs, relay_of(plugs, settings, clock) as relay:
             door = Door(OperatorDesk(operator_token_for(settings)), secret_for(settings), settings, clock)
             app.include_router(operators_router(relay, door, settings=settings, control=plugs.control))
+            if plugs.api is not None:
+                app.include_router(api_router(plugs.api, door))
+                app.include_router(pages_router())
             app.state.relay = relay
             yield
 

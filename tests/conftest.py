@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import rig.postgres
 import rig.project
+import rig.redis
 from loguru import logger
 from rig.postgres import Cluster
 from rig.project import Project
+from rig.redis import RedisServer
 
 # Pipecat tells every frame's fate at DEBUG, which costs more than what is tested.
 logger.remove()
@@ -36,3 +39,10 @@ def existing_project(postgres: Cluster) -> Iterator[Project]:
     """One that had been a salon's for years when our migrations came; not to be emptied."""
     with rig.project.running(postgres, "existing", rig.project.settle, rig.project.migrate) as project:
         yield project
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, which it may kill and start again."""
+    with rig.redis.running(tmp_path) as server:
+        yield server

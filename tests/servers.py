@@ -20,13 +20,15 @@ READY_S = 30
 
 
 @asynccontextmanager
-async def running_server(settings: Settings) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def running_server(
+    settings: Settings, *arguments: str, ready: str = "/readyz"
+) -> AsyncGenerator[asyncio.subprocess.Process]:
     """A server with these settings, ready for calls; killed at the end if it still runs."""
     server = await asyncio.create_subprocess_exec(
-        sys.executable, "server.py", cwd=ROOT, env={**os.environ, **_environment(settings)}
+        sys.executable, "server.py", *arguments, cwd=ROOT, env={**os.environ, **_environment(settings)}
     )
     try:
-        await _ready(settings)
+        await _ready(url_of(settings) + ready)
         yield server
     finally:
         if server.returncode is None:
@@ -51,11 +53,11 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {name.upper(): json.dumps(at) if isinstance(at, dict) else str(at) for name, at in plain.items()}
 
 
-async def _ready(settings: Settings) -> None:
+async def _ready(url: str) -> None:
     async with asyncio.timeout(READY_S), httpx.AsyncClient() as http:
         while True:
             try:
-                if (await http.get(f"{url_of(settings)}/readyz")).status_code == 200:
+                if (await http.get(url)).status_code == 200:
                     return
             except httpx.TransportError:
                 pass

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from rig.redis import RedisServer
 from websockets.asyncio.client import ClientConnection, connect
 
 from agent.emulators.report import CallReport
 from agent.emulators.scenario import parse_scenario
+from agent.emulators.theatre import serving
 from agent.events import CallAnswered, CallEnded, CallTransferred, OperatorActed, StageTimed, TurnHeard, TurnSpoken
 from agent.pipelines import supervision
+from server import create_bridge, uvicorn_config
 from tests.calls.conftest import asked_by, brief
 from tests.house import COPPER_LANE, PLUMERIA, House, open_house
+from tests.servers import free_port, running_server, url_of
 
 CALLER = "+12025550177"
 VOICE = bytes(range(0x10, 0x60)) * 2
@@ -39,6 +45,12 @@ class Operator:
                 if isinstance(message, str) and (told := json.loads(message))["data"].get("id") == act:
                     return told["data"]
 
+    async def sees(self, kind: str) -> None:
+        """Wait until an event of a call is shown."""
+        async with asyncio.timeout(5):
+            while f'"type":"{kind}"' not in str(await self.socket.recv()):
+                pass
+
     async def hear(self, side: int, frames: int) -> bytes:
         """So many frames of one side's sound."""
         heard: list[bytes] = []
@@ -51,9 +63,10 @@ class Operator:
 
 
 @asynccontextmanager
-async def operator_of(house: House) -> AsyncGenerator[Operator]:
+async def operator_of(house: House, url: str = "") -> AsyncGenerator[Operator]:
+    """An operator at the house itself, or at dashboards elsewhere."""
     token = house.settings.operator_token.get_secret_value()
-    url = house.url.replace("http", "ws", 1) + "/ops?feed=full"
+    url = (url or house.url).replace("http", "ws", 1) + "/ops?feed=full"
     async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}, max_queue=None) as socket:
         yield Operator(socket)
 
@@ -72,21 +85,40 @@ class Live:
         return [(acted.act, acted.operator) for acted in self.house.told(OperatorActed)]
 
 
+@pytest.fixture(params=["here", "elsewhere"])
+def seat(request: pytest.FixtureRequest) -> str:
+    """Where the operator sits: at the process that holds the call, or at dashboards of their own. The Redis between
+    them, if any."""
+    return "" if request.param == "here" else request.getfixturevalue("redis").url
+
+
 @asynccontextmanager
-async def live_call(*steps: dict[str, Any], to: str = PLUMERIA.phone_number) -> AsyncGenerator[Live]:
-    scene = parse_scenario({"name": "watched", "to": to, "caller": CALLER, "steps": list(steps)})
-    async with (
-        open_house(shops=(brief(PLUMERIA), brief(COPPER_LANE)), operator_token="watch") as house,
-        operator_of(house) as operator,
-    ):
+async def live_call(*steps: dict[str, Any], seat: str = "") -> AsyncGenerator[Live]:
+    """A call to the first shop, and an operator who is connected before it rings."""
+    scene = parse_scenario({"name": "watched", "to": PLUMERIA.phone_number, "caller": CALLER, "steps": list(steps)})
+    async with AsyncExitStack() as stack:
+        shops = (brief(PLUMERIA), brief(COPPER_LANE))
+        house = await stack.enter_async_context(open_house(shops=shops, operator_token="watch", redis_url=seat))
+        url = await stack.enter_async_context(dashboards_of(house)) if seat else ""
+        operator = await stack.enter_async_context(operator_of(house, url))
         call = asyncio.create_task(house.call(scene))
         answered = await house.event(CallAnswered)
+        await operator.sees("call.answered")
         yield Live(house, operator, answered.call_sid, call)
         await call
 
 
-async def test_a_whisper_changes_the_next_answer_and_is_not_heard() -> None:
-    async with live_call({"say": "How much is a balayage?"}, {"wait": "agent_done"}) as live:
+@asynccontextmanager
+async def dashboards_of(house: House) -> AsyncGenerator[str]:
+    """A server of dashboards alone, with a loop, a bus and a store connection of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        settings = house.settings.model_copy(update={"port": listening.getsockname()[1]})
+        async with serving(uvicorn_config(settings, create_bridge(settings)), listening):
+            yield url_of(settings)
+
+
+async def test_a_whisper_changes_the_next_answer_and_is_not_heard(seat: str) -> None:
+    async with live_call({"say": "How much is a balayage?"}, {"wait": "agent_done"}, seat=seat) as live:
         assert (await live.operator.act("whisper", live.call_sid, text="Offer them a gloss for free."))["ok"]
         await live.call
         spoken = await live.house.event(TurnSpoken, turn=1)
@@ -107,9 +139,9 @@ async def test_words_to_say_are_said_and_remembered() -> None:
     assert {"role": "assistant", "content": "One moment, I am looking."} in first["messages"]
 
 
-async def test_who_takes_over_talks_with_the_caller_and_the_agent_is_silent_until_handed_back() -> None:
+async def test_who_takes_over_talks_with_the_caller_and_the_agent_is_silent_until_handed_back(seat: str) -> None:
     steps = ({"silence": 2.5}, {"say": "How much is a balayage?"}, {"say": "And a women's haircut?"})
-    async with live_call(*steps, {"wait": "agent_done"}) as live:
+    async with live_call(*steps, {"wait": "agent_done"}, seat=seat) as live:
         house, operator, sid = live.house, live.operator, live.call_sid
         await house.event(TurnSpoken, turn=0)
         assert (await operator.act("take_over", sid))["ok"]
@@ -143,8 +175,8 @@ async def test_a_take_over_cuts_the_agent_short() -> None:
     assert report.clears >= 1
 
 
-async def test_an_operator_hangs_up() -> None:
-    async with live_call({"silence": 20}) as live:
+async def test_an_operator_hangs_up(seat: str) -> None:
+    async with live_call({"silence": 20}, seat=seat) as live:
         assert (await live.operator.act("hang_up", live.call_sid))["ok"]
         report = await live.call
         ended = await live.house.event(CallEnded)
@@ -154,8 +186,8 @@ async def test_an_operator_hangs_up() -> None:
 
 
 @pytest.mark.parametrize("to", [None, "+18085550111"])
-async def test_an_operator_puts_the_caller_through(to: str | None) -> None:
-    async with live_call({"silence": 20}) as live:
+async def test_an_operator_puts_the_caller_through(to: str | None, seat: str) -> None:
+    async with live_call({"silence": 20}, seat=seat) as live:
         assert (await live.operator.act("transfer", live.call_sid, **({"to": to} if to else {})))["ok"]
         report = await live.call
         ended = await live.house.event(CallEnded)
@@ -178,6 +210,21 @@ async def test_two_operators_do_not_both_have_a_call_and_one_who_is_gone_gives_i
             assert refused.value.code == "not_yours"
         await live.house.event(OperatorActed, act="hand_back")
         await admin.send(command("take_over", live.call_sid, "somebody else"))
+
+
+async def test_dashboards_in_a_process_of_their_own_show_a_call_and_end_it(redis: RedisServer) -> None:
+    async with open_house(operator_token="watch", redis_url=redis.url) as house:
+        apart = house.settings.model_copy(update={"port": free_port()})
+        async with running_server(apart, "--only", "bridge", ready="/healthz") as bridge:
+            async with operator_of(house, url_of(apart)) as operator:
+                scene = {"name": "watched", "to": PLUMERIA.phone_number, "caller": CALLER, "steps": [{"silence": 20}]}
+                call = asyncio.create_task(house.call(parse_scenario(scene)))
+                answered = await house.event(CallAnswered)
+                await operator.sees("call.answered")
+                assert (await operator.act("hang_up", answered.call_sid))["ok"]
+                assert (await call).end == "hung_up_by_server"
+            bridge.terminate()
+            assert await asyncio.wait_for(bridge.wait(), 20) in (0, -signal.SIGTERM)  # uvicorn ends by the signal
 
 
 def command(act: str, call_sid: str, operator: str) -> supervision.OperatorCommand:

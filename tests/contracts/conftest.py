@@ -9,19 +9,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from rig.project import Project
 from text_bench import TextBench
 
+from agent.bus.choice import wires_of
 from agent.bus.local import LocalBus
 from agent.knowledge.approval import Shops
 from agent.ports import BookingStore, CallStore, EventBus, KnowledgeStore
+from agent.settings import Settings
 from agent.stores.choice import Store
 from agent.stores.embedded import EmbeddedStore
 from agent.stores.outbox import Outbox
 from agent.stores.supabase import SupabaseStore
 
 STORES = ["embedded", "supabase"]
-BUSES = ["local"]
+BUSES = ["local", "redis"]
 
 
 @asynccontextmanager
@@ -95,9 +98,14 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture(params=BUSES)
-async def bus(request: pytest.FixtureRequest) -> EventBus:
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[EventBus]:
     match request.param:
         case "local":
-            return LocalBus()
+            yield LocalBus()
+        case "redis":
+            url = SecretStr(request.getfixturevalue("redis").url)
+            wires = wires_of(Settings(redis_url=url), lambda: datetime.now(UTC))
+            async with wires.connected(None):
+                yield wires.bus
         case _:
             raise ValueError(request.param)

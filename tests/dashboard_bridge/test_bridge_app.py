@@ -37,7 +37,7 @@ async def test_a_process_of_dashboards_shows_what_the_bus_tells(tmp_path: Path) 
 
     @asynccontextmanager
     async def plugs() -> AsyncIterator[Plugs]:
-        async with open_lookout(settings, bus) as lookout:
+        async with open_lookout(settings, bus, lambda: NINE) as lookout:
             yield Plugs(bus, lookout.knowledge, lookout.calls, lookout.bookings)
 
     app = create_bridge_app(settings, plugs, clock=lambda: NINE)
