@@ -17,7 +17,8 @@ from agent.access import OperatorDesk, TicketBook, operator_token_for, secret_fo
 from agent.bus.choice import wires_of
 from agent.call import Services
 from agent.errors import ChairsideError, SettingsError
-from agent.health import health_router
+from agent.figures import Figures
+from agent.health import health_router, metrics_router
 from agent.knowledge.routes import setup_router
 from agent.lookout import Lookout, open_lookout
 from agent.ports import Clock
@@ -47,8 +48,12 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_services(settings, clock=clock) as services, _relay(services) as relay:
-            _open_doors(app, services, relay)
+        async with (
+            open_services(settings, clock=clock) as services,
+            _relay(services) as relay,
+            Figures(services.own) as figures,
+        ):
+            _open_doors(app, services, relay, figures)
             yield
 
     app = FastAPI(title="Chairside", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -98,7 +103,7 @@ def create_bridge(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     return create_bridge_app(settings, plugs, clock=clock)
 
 
-def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
+def _open_doors(app: FastAPI, services: Services, relay: Relay, figures: Figures) -> None:
     settings = services.settings
     secret, operator_token = secret_for(settings), operator_token_for(settings)
     tickets = TicketBook(secret, settings.ticket_ttl_s, services.clock)
@@ -111,9 +116,13 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay) -> None:
         health_router(services.switchboard, services.knowledge.counters, services.backlog, services.clock)
     )
     door = Door(OperatorDesk(operator_token), secret, settings, services.clock)
+    rights, cache = Rights(door), services.knowledge.counters
+    app.include_router(
+        metrics_router(figures, services.switchboard, cache, relay, services.backlog, services.clock, rights.check_all)
+    )
     app.include_router(operators_router(relay, door, settings=settings, control=services.control))
     app.include_router(api_router(_api_plugs(services, services.clock), door))
-    app.include_router(setup_router(services.onboarding, services.approval, Rights(door)))
+    app.include_router(setup_router(services.onboarding, services.approval, rights))
     app.include_router(pages_router())
     app.state.services = services
     app.state.relay = relay

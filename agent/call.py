@@ -56,6 +56,8 @@ class Services:
     bookings: BookingStore
     desk: Desk
     bus: EventBus
+    own: EventBus
+    """What happens in this process alone; the same as `bus` where there is but one."""
     telephone: Telephone
     texts: TextStore
     speech: SpeechStack

@@ -100,6 +100,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             bookings=store.bookings,
             desk=Desk(store.bookings, knowledge.shop, clock),
             bus=bus,
+            own=wires.own,
             telephone=telephone,
             texts=store.texts,
             speech=speech,

@@ -1,4 +1,4 @@
-"""The operators' doors: `WS /ops`, `POST /login`, `GET /shops`. The wire is in docs/operators-socket.md."""
+"""The operators' doors: `WS /ops`, `POST /login`, `GET /shops`, `GET /health/vendors`. docs/operators-socket.md"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from agent.settings import Settings
 from dashboard_bridge.conversation import Conversation, Limits
 from dashboard_bridge.gate import Gate
 from dashboard_bridge.relay import Relay
+from dashboard_bridge.vendors import VendorsData
 from dashboard_bridge.visitor import Doorkeeper
 from dashboard_bridge.wire import LoginRequest, ShopsReply
 
@@ -51,6 +52,15 @@ def operators_router(
         except AccessError as refused:
             return _refusal(relay, refused)
         return ShopsReply(shops=[at for at in relay.shops.listings() if visitor.sees(at.location_id)])
+
+    @router.get("/health/vendors", response_model=VendorsData)
+    async def vendors(request: Request) -> VendorsData | Response:
+        try:
+            if door.admits(request) is None:
+                raise AccessError("token_missing", "Send the operator token or log in.")
+        except AccessError as refused:
+            return _refusal(relay, refused)
+        return relay.vendor_states()
 
     return router
 

@@ -118,6 +118,10 @@ class Relay:
         """How many messages wait for them, all queues together."""
         return sum(map(len, self._rooms))
 
+    def vendor_states(self) -> VendorsData:
+        """How the vendors are doing, as far as calls tell."""
+        return self.vendors.states(self._clock())
+
     @contextmanager
     def browser(self) -> Generator[Browser]:
         """A place for one browser, which sees nothing until `show` is called for it."""

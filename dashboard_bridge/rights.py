@@ -22,6 +22,11 @@ class Rights:
             raise AccessError("token_missing", "Send a token as `Authorization: Bearer …`, or log in.")
         return visitor
 
+    def check_all(self, request: Request) -> None:
+        """For what is not told shop by shop. Raises AccessError not_allowed for who does not see every shop."""
+        if self.visitor(request).locations is not None:
+            raise AccessError("not_allowed", "This takes OPERATOR_TOKEN or ADMIN_TOKEN.")
+
     def check_read(self, request: Request, location_id: int | None) -> str:
         """The name of who asks to read of a shop; None is none in particular. Raises NotFound location_unknown too."""
         visitor = self.visitor(request)

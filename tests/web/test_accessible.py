@@ -29,6 +29,7 @@ VIEWS = {
     "changes": ("/shops/1/changes", "Changes to approve"),
     "knowledge": ("/shops/1/knowledge", "Knowledge"),
     "new shop": ("/shops/new", "Add a shop"),
+    "health": ("/health", "Health"),
 }
 """Address and heading of each."""
 
