@@ -18,7 +18,12 @@ export function readMetrics(text: string): Sample[] {
     if (!read || line.startsWith("#")) continue;
     const [, name = "", labels = "", value = ""] = read;
     if (name.endsWith("_bucket") || name.endsWith("_created")) continue;
-    samples.push({ name, labels: labels.replaceAll('"', "").replaceAll(",", ", "), value: shown(value), help: help.get(name) ?? "" });
+    samples.push({
+      name,
+      labels: labels.replaceAll('"', "").replaceAll(",", ", "),
+      value: shown(value),
+      help: help.get(name) ?? "",
+    });
   }
   return samples;
 }
