@@ -32,6 +32,7 @@ from agent.wiring import check_store, open_services, utc_now
 from dashboard_bridge.api import ApiPlugs, api_router
 from dashboard_bridge.app import Plugs, create_bridge_app
 from dashboard_bridge.door import Door
+from dashboard_bridge.logins import Logins, open_logins
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.pages import pages_router
 from dashboard_bridge.relay import Relay
@@ -52,8 +53,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             open_services(settings, clock=clock) as services,
             _relay(services) as relay,
             Figures(services.own) as figures,
+            open_logins(settings, services.members, clock) as logins,
         ):
-            _open_doors(app, services, relay, figures)
+            _open_doors(app, services, relay, figures, logins)
             yield
 
     app = FastAPI(title="Chairside", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -97,13 +99,14 @@ def create_bridge(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
                 calls=lookout.calls,
                 bookings=lookout.bookings,
                 control=control,
+                members=lookout.members,
                 api=_api_plugs(lookout, clock),
             )
 
     return create_bridge_app(settings, plugs, clock=clock)
 
 
-def _open_doors(app: FastAPI, services: Services, relay: Relay, figures: Figures) -> None:
+def _open_doors(app: FastAPI, services: Services, relay: Relay, figures: Figures, logins: Logins | None) -> None:
     settings = services.settings
     secret, operator_token = secret_for(settings), operator_token_for(settings)
     tickets = TicketBook(secret, settings.ticket_ttl_s, services.clock)
@@ -115,7 +118,7 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay, figures: Figures
     app.include_router(
         health_router(services.switchboard, services.knowledge.counters, services.backlog, services.clock)
     )
-    door = Door(OperatorDesk(operator_token), secret, settings, services.clock)
+    door = Door(OperatorDesk(operator_token), secret, settings, services.clock, logins)
     rights, cache = Rights(door), services.knowledge.counters
     app.include_router(
         metrics_router(figures, services.switchboard, cache, relay, services.backlog, services.clock, rights.check_all)

@@ -12,7 +12,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from agent.errors import AccessError, SettingsError
 from agent.model import Caller
@@ -120,6 +120,31 @@ class OperatorDesk:
     def _cookie_key(self, secret: bytes) -> bytes:
         # The token is part of the key: changing it puts everybody out who came in with the old one.
         return _key(secret, b"cookie of a name:" + self._token)
+
+
+class MemberCookies:
+    """Cookies for people who showed a login's token; good as long as that was. `clock` returns now as aware UTC."""
+
+    def __init__(self, secret: bytes, clock: Callable[[], datetime]) -> None:
+        self._key = _key(secret, b"cookie of a member")
+        self._clock = clock
+
+    def issue(self, user_id: str, name: str, until: datetime) -> str:
+        """A value for the cookie COOKIE_NAME; to be set HttpOnly, SameSite=Strict."""
+        return _sign(self._key, json.dumps([_ms(until), user_id, name]).encode())
+
+    def read(self, value: str) -> tuple[str, str, datetime] | None:
+        """`user_id`, name and the end of their papers; None for what was not signed here, or is over."""
+        try:
+            paper = _open(self._key, value)
+        except ValueError:
+            return None
+        if paper is None:
+            return None
+        until_ms, user_id, name = json.loads(paper)
+        if _ms(self._clock()) >= until_ms:
+            return None
+        return user_id, name, datetime.fromtimestamp(until_ms / 1000, UTC)
 
 
 def secret_for(settings: Settings) -> bytes:

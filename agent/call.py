@@ -34,7 +34,7 @@ from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
-from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus, Telephone, TextStore
+from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus, Members, Telephone, TextStore
 from agent.settings import Settings
 from agent.stores.outbox_file import Backlog
 from agent.switchboard import Switchboard
@@ -60,6 +60,7 @@ class Services:
     """What happens in this process alone; the same as `bus` where there is but one."""
     telephone: Telephone
     texts: TextStore
+    members: Members
     speech: SpeechStack
     phrases: Phrases
     switchboard: Switchboard

@@ -61,7 +61,7 @@ def metrics_router(
     watched: Watched,
     backlog: Callable[[], Awaitable[Backlog]],
     clock: Clock,
-    check: Callable[[Request], object],
+    check: Callable[[Request], Awaitable[object]],
 ) -> APIRouter:
     """`check` raises AccessError for whoever may not read figures of all shops."""
     router = APIRouter()
@@ -69,7 +69,7 @@ def metrics_router(
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
         try:
-            check(request)
+            await check(request)
         except AccessError as why:
             status = 403 if why.code == "not_allowed" else 401
             return JSONResponse({"error": {"code": why.code, "message": why.message}}, status)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.editing import Editing
-from agent.ports import BookingStore, CallStore, Clock, EventBus, TextStore
+from agent.ports import BookingStore, CallStore, Clock, EventBus, Members, TextStore
 from agent.settings import Settings
 from agent.stores.choice import open_store
 
@@ -25,6 +25,7 @@ class Lookout:
     calls: CallStore
     bookings: BookingStore
     texts: TextStore
+    members: Members
     approval: Approval
     editing: Editing
 
@@ -41,6 +42,7 @@ async def open_lookout(settings: Settings, bus: EventBus, clock: Clock) -> Async
             calls=store,
             bookings=store.bookings,
             texts=store.texts,
+            members=store.members,
             approval=Approval(store, bus, clock=clock),
             editing=Editing(store, bus, clock=clock),
         )

@@ -600,6 +600,9 @@ class OperatorCommand(Model):
     """Of a transfer; None means the shop's own `transfer_to`."""
 
 
+Role = Literal["viewer", "operator", "owner"]
+"""What a person is in a shop: one who looks and listens, one who also acts on calls, one who also changes the shop."""
+
 AudioSide = Literal["caller", "agent", "operator"]
 
 

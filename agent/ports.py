@@ -24,6 +24,7 @@ from agent.model import (
     OpenQuestion,
     OperatorCommand,
     Proposal,
+    Role,
     SalonInfo,
     ScrapedProfessional,
     ScrapedService,
@@ -358,6 +359,19 @@ class TextStore(Protocol):
         ...
 
     async def is_opted_out(self, location_id: int, phone_number: str) -> bool: ...
+
+
+class Members(Protocol):
+    """Who belongs to which shop. `user_id` is the `sub` of a login: a UUID."""
+
+    async def roles_of(self, user_id: str) -> dict[int, Role]:
+        """What somebody is, by location; empty for who is nobody's."""
+        ...
+
+    async def set_role(self, location_id: int, user_id: str, role: Role | None) -> None:
+        """Make somebody a member, or change what they are; None ends it. Raises NotFound location_unknown, Conflict
+        user_invalid."""
+        ...
 
 
 class EventBus(Protocol):

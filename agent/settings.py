@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     cartesia_base_url: str = "https://api.cartesia.ai"
     twilio_base_url: str = "https://api.twilio.com"
 
+    # People's own logins, where they do not follow from SUPABASE_URL
+    jwks_url: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = "authenticated"
+
     # Other processes of this house
     redis_url: SecretStr = SecretStr("")
 

@@ -103,6 +103,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             own=wires.own,
             telephone=telephone,
             texts=store.texts,
+            members=store.members,
             speech=speech,
             phrases=phrases,
             switchboard=switchboard,

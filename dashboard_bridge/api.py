@@ -46,7 +46,7 @@ def _add_self(router: APIRouter, rights: Rights, door: Doorkeeper) -> None:
     @router.get("/me")
     async def me(request: Request) -> Response:
         async def told() -> dict[str, Any]:
-            return _portrait(rights.visitor(request))
+            return _portrait(await rights.visitor(request))
 
         return await answered(told())
 
@@ -61,14 +61,14 @@ def _add_calls(router: APIRouter, rights: Rights, history: History) -> None:
     @router.get("/calls")
     async def calls(request: Request) -> Response:
         async def found() -> dict[str, Any]:
-            return await history.calls(rights.visitor(request), query_of(CallsQuery, request))
+            return await history.calls(await rights.visitor(request), query_of(CallsQuery, request))
 
         return await answered(found())
 
     @router.get("/calls/{call_sid}")
     async def call(call_sid: str, request: Request) -> Response:
         async def found() -> dict[str, Any]:
-            return await history.call(rights.visitor(request), call_sid)
+            return await history.call(await rights.visitor(request), call_sid)
 
         return await answered(found())
 
@@ -77,9 +77,9 @@ def _add_day(router: APIRouter, rights: Rights, day: ShopDay) -> None:
     @router.get("/bookings")
     async def bookings(request: Request) -> Response:
         async def found() -> dict[str, Any]:
-            rights.visitor(request)
+            await rights.visitor(request)
             asked = query_of(DayQuery, request)
-            rights.check_read(request, asked.location_id)
+            await rights.check_read(request, asked.location_id)
             return {"bookings": await day.book(asked.location_id, asked.day)}
 
         return await answered(found())
@@ -88,7 +88,7 @@ def _add_day(router: APIRouter, rights: Rights, day: ShopDay) -> None:
     async def home(location_id: str, request: Request) -> Response:
         async def found() -> dict[str, Any]:
             location = location_in(location_id)
-            rights.check_read(request, location)
+            await rights.check_read(request, location)
             return await day.home(location)
 
         return await answered(found())
@@ -99,7 +99,7 @@ def _add_knowledge(router: APIRouter, rights: Rights, editor: ShopEditor) -> Non
     async def knowledge(location_id: str, request: Request) -> Response:
         async def found() -> Response:
             location = location_in(location_id)
-            rights.check_read(request, location)
+            await rights.check_read(request, location)
             return shown(await editor.shop(location))
 
         return await answered(found())
@@ -108,7 +108,7 @@ def _add_knowledge(router: APIRouter, rights: Rights, editor: ShopEditor) -> Non
     async def change(location_id: str, request: Request) -> Response:
         async def made() -> Response:
             location = location_in(location_id)
-            who = rights.check_owner(request, location)
+            who = await rights.check_owner(request, location)
             return await changed(editor, request, location, who)
 
         return await answered(made())

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from agent.access import OperatorDesk, operator_token_for, secret_for
-from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus
+from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus, Members
 from agent.settings import Settings
 from dashboard_bridge.api import ApiPlugs, api_router
 from dashboard_bridge.door import Door
+from dashboard_bridge.logins import open_logins
 from dashboard_bridge.ops import operators_router
 from dashboard_bridge.pages import pages_router
 from dashboard_bridge.relay import Relay
@@ -28,6 +29,7 @@ class Plugs:
     calls: CallStore
     bookings: BookingStore | None = None
     control: CallControl | None = None
+    members: Members | None = None
     api: ApiPlugs | None = None
     """What the pages read and write; without it there is neither page nor API."""
 
@@ -42,8 +44,12 @@ def create_bridge_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_plugs() as plugs, relay_of(plugs, settings, clock) as relay:
-            door = Door(OperatorDesk(operator_token_for(settings)), secret_for(settings), settings, clock)
+        async with (
+            open_plugs() as plugs,
+            relay_of(plugs, settings, clock) as relay,
+            open_logins(settings, plugs.members, clock) as logins,
+        ):
+            door = Door(OperatorDesk(operator_token_for(settings)), secret_for(settings), settings, clock, logins)
             app.include_router(operators_router(relay, door, settings=settings, control=plugs.control))
             if plugs.api is not None:
                 app.include_router(api_router(plugs.api, door))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import WebSocket
 from pydantic import ValidationError
@@ -45,6 +45,10 @@ class Limits:
     """For one send: by then the browser's buffers are full and nobody is reading."""
 
 
+PAPERS_S = 30.0
+"""How often it is looked whether a login's time is over, however far off that is: clocks may be set."""
+
+
 class Conversation:
     """What one socket is told and may ask."""
 
@@ -59,6 +63,7 @@ class Conversation:
         self._sending_since: float | None = None
         self._feed: Feed = "plain"
         self._mistakes = 0
+        self._visitor: Visitor
 
     async def run(self, gate: Gate) -> None:
         """Let in or turn away, then relay until either side goes."""
@@ -66,9 +71,9 @@ class Conversation:
         client = self._socket.client
         try:
             with gate.passed(client.host if client else ""):
-                visitor = await self._let_in()
+                self._visitor = await self._let_in()
                 with self._relay.browser() as browser:
-                    await self._serve(visitor, browser)
+                    await self._serve(browser)
         except Parting as parting:
             await self._say_goodbye(parting)
         except WebSocketDisconnect:
@@ -76,8 +81,8 @@ class Conversation:
 
     async def _let_in(self) -> Visitor:
         try:
-            visitor = self._door.admits(self._socket)
-            return visitor or self._door.check_token(await self._token_by_message())
+            visitor = await self._door.admits(self._socket)
+            return visitor or await self._door.check_token(await self._token_by_message())
         except AccessError as refused:
             self._relay.counters["refused"] += 1
             raise Parting(4401, refused.code, refused.message) from refused
@@ -92,14 +97,15 @@ class Conversation:
             raise AccessError("token_missing", "The first message must be the operator token.")
         return command.token
 
-    async def _serve(self, visitor: Visitor, browser: Browser) -> None:
+    async def _serve(self, browser: Browser) -> None:
         hello = Hello()
         browser.put(0, hello, hello.model_dump_json())
-        console = Console(visitor, self._relay.live, self._control, browser, self._relay.counters)
+        console = Console(self._visitor, self._relay.live, self._control, browser, self._relay.counters)
         tasks = {
             asyncio.create_task(self._write(browser), name="ops.write"),
             asyncio.create_task(self._watch_writing(), name="ops.watch"),
-            asyncio.create_task(self._read(visitor, browser, console), name="ops.read"),
+            asyncio.create_task(self._watch_papers(), name="ops.papers"),
+            asyncio.create_task(self._read(browser, console), name="ops.read"),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -131,8 +137,17 @@ class Conversation:
                 self._relay.counters["stuck"] += 1
                 raise Parting(1013, "stuck", "Nobody reads what is sent.")
 
-    async def _read(self, visitor: Visitor, browser: Browser, console: Console) -> None:
-        await self._show_what_was_asked(visitor, browser)
+    async def _watch_papers(self) -> None:
+        """End it when the visitor's papers do, unless they showed fresh ones meanwhile."""
+        while self._visitor.until is not None:
+            left = (self._visitor.until - self._relay.now()).total_seconds()
+            if left <= 0:
+                raise Parting(4401, "token_expired", "The login's time is over: show a fresh token.")
+            await asyncio.sleep(min(left, PAPERS_S))
+        await asyncio.Event().wait()
+
+    async def _read(self, browser: Browser, console: Console) -> None:
+        await self._show_what_was_asked(browser)
         while True:
             message = await self._receive()
             if isinstance(message, bytes) and message[:1] == bytes((OPERATOR_SOUND,)):
@@ -143,9 +158,9 @@ class Conversation:
             except ValidationError as why:
                 self._complain(browser, "malformed", _first_problem(why))
             else:
-                await self._obey(command, visitor, browser, console)
+                await self._obey(command, browser, console)
 
-    async def _show_what_was_asked(self, visitor: Visitor, browser: Browser) -> None:
+    async def _show_what_was_asked(self, browser: Browser) -> None:
         """`?location_id=1`, which may be repeated, narrows the view; `?feed=full` asks for the full feed at once."""
         if self._socket.query_params.get("feed") == "full":
             self._feed = "full"
@@ -155,14 +170,14 @@ class Conversation:
         except ValueError:
             self._complain(browser, "malformed", "location_id must be a whole number")
         else:
-            await self._show(visitor, browser, locations)
+            await self._show(browser, locations)
 
-    async def _obey(self, command: OpsCommand, visitor: Visitor, browser: Browser, console: Console) -> None:
+    async def _obey(self, command: OpsCommand, browser: Browser, console: Console) -> None:
         match command:
             case Subscribe():
                 self._feed = command.feed or "plain"
                 asked = command.locations
-                await self._show(visitor, browser, None if asked is None else frozenset(asked))
+                await self._show(browser, None if asked is None else frozenset(asked))
             case Resync() if self._feed == "full":
                 self._relay.counters["resynced"] += 1
                 browser.resync(command.call_sid)
@@ -171,7 +186,21 @@ class Conversation:
             case ActCommand():
                 await self._act(command, browser, console)
             case Auth():
-                pass  # let in already; a page that always sends its token does no harm
+                await self._renew(command.token, browser)
+
+    async def _renew(self, token: str, browser: Browser) -> None:
+        """A fresh token of the same login. Of the house's own tokens none is needed: a page may always send its own."""
+        if self._visitor.until is None:
+            return
+        try:
+            fresh = await self._door.check_token(token)
+        except AccessError as refused:
+            self._complain(browser, refused.code, refused.message)
+            return
+        if fresh.user_id == self._visitor.user_id:
+            self._visitor = replace(self._visitor, until=fresh.until)
+            if fresh.roles != self._visitor.roles:
+                raise Parting(4401, "roles_changed", "What you may see has changed: connect again.")
 
     async def _act(self, asked: ActCommand, browser: Browser, console: Console) -> None:
         try:
@@ -184,8 +213,9 @@ class Conversation:
             told = Acted(data=ActedData(id=asked.id))
         browser.put(0, told, told.model_dump_json())
 
-    async def _show(self, visitor: Visitor, browser: Browser, asked: frozenset[int] | None) -> None:
+    async def _show(self, browser: Browser, asked: frozenset[int] | None) -> None:
         """A shop they may not see is as unknown to them as one that is not there."""
+        visitor = self._visitor
         known = {shop.location_id for shop in self._relay.shops.listings() if visitor.sees(shop.location_id)}
         unknown = (asked or frozenset()) - known
         if unknown:

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from agent.access import COOKIE_LIFE, COOKIE_NAME, OperatorDesk
+from agent.access import COOKIE_LIFE, COOKIE_NAME, MemberCookies, OperatorDesk
 from agent.errors import AccessError
+from agent.login_tokens import LoginTokens
 from agent.ports import Clock
 from agent.settings import Settings
+from dashboard_bridge.logins import Logins
 from dashboard_bridge.visitor import Visitor
 
 OPERATOR = Visitor("operator", "operator")
@@ -23,17 +25,22 @@ ADMIN = Visitor("admin", "owner")
 class Door:
     """Checks papers of requests and sockets alike. Every refusal is an AccessError with a code."""
 
-    def __init__(self, desk: OperatorDesk, secret: bytes, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, desk: OperatorDesk, secret: bytes, settings: Settings, clock: Clock, logins: Logins | None = None
+    ) -> None:
+        """`logins`: how people with a login of their own are known; None where there are none."""
         admins = OperatorDesk(settings.admin_token.get_secret_value())
         # Where the two tokens are one, it is worth what it is worth at all.
         self._desks = ((ADMIN, admins), (OPERATOR, desk))
         self._secret = secret
         self._clock = clock
+        self._logins = logins
+        self._cookies = MemberCookies(secret, clock)
         self._https = settings.public_url.startswith("https:")
         here = (f"http://127.0.0.1:{settings.port}", f"http://localhost:{settings.port}")
         self._origins = {_origin(url) for url in (settings.public_url, *here)}
 
-    def admits(self, visitor: HTTPConnection) -> Visitor | None:
+    async def admits(self, visitor: HTTPConnection) -> Visitor | None:
         """Who comes, when the head of a request or socket carries good papers; None when it carries none.
 
         Raises AccessError token_refused for a wrong bearer token, origin_refused for a good cookie that
@@ -41,14 +48,19 @@ class Door:
         """
         scheme, _, token = visitor.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
-            return self.check_token(token.strip())
-        known = self._by_cookie(visitor.cookies.get(COOKIE_NAME))
+            return await self.check_token(token.strip())
+        known = await self._by_cookie(visitor.cookies.get(COOKIE_NAME))
         if known is not None:
             self._check_origin(visitor)
         return known
 
-    def check_token(self, token: str) -> Visitor:
-        """Whose token it is. Raises AccessError token_refused for any but OPERATOR_TOKEN and ADMIN_TOKEN."""
+    async def check_token(self, token: str) -> Visitor:
+        """Whose token it is: OPERATOR_TOKEN, ADMIN_TOKEN, or that of a login of a shop's member.
+
+        Raises AccessError token_refused, and what `Logins.visitor` raises.
+        """
+        if self._logins is not None and LoginTokens.is_one(token):
+            return await self._logins.visitor(token)
         for visitor, desk in self._desks:
             if desk.token_is_good(token):
                 return visitor
@@ -56,11 +68,16 @@ class Door:
 
     def hand_out_cookie(self, asking: HTTPConnection, response: Response, visitor: Visitor) -> None:
         """Put a fresh cookie on a response to somebody whose token was checked."""
-        desk = next(desk for known, desk in self._desks if known == visitor)
+        if visitor.until is not None:
+            value = self._cookies.issue(visitor.user_id, visitor.name, visitor.until)
+            life = visitor.until - self._clock()
+        else:
+            desk = next(desk for known, desk in self._desks if known == visitor)
+            value, life = desk.issue_cookie(self._secret, self._clock(), visitor.name), COOKIE_LIFE
         response.set_cookie(
             COOKIE_NAME,
-            desk.issue_cookie(self._secret, self._clock(), visitor.name),
-            max_age=COOKIE_LIFE // timedelta(seconds=1),
+            value,
+            max_age=max(0, life // timedelta(seconds=1)),
             httponly=True,
             samesite="strict",
             # On the machine itself there is no TLS, even where the public address has it.
@@ -71,10 +88,13 @@ class Door:
         """Have the browser forget its cookie."""
         response.delete_cookie(COOKIE_NAME, httponly=True, samesite="strict")
 
-    def _by_cookie(self, cookie: str | None) -> Visitor | None:
+    async def _by_cookie(self, cookie: str | None) -> Visitor | None:
         now = self._clock()
         good = (at for at, desk in self._desks if desk.cookie_is_good(cookie, self._secret, now, at.name))
-        return next(good, None)
+        if (house := next(good, None)) is not None or cookie is None or self._logins is None:
+            return house
+        member = self._cookies.read(cookie)
+        return None if member is None else await self._logins.member(*member)
 
     def _check_origin(self, visitor: HTTPConnection) -> None:
         origin = visitor.headers.get("origin")

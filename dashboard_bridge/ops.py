@@ -36,7 +36,7 @@ def operators_router(
     @router.post("/login", status_code=204)
     async def login(asked: LoginRequest, request: Request) -> Response:
         try:
-            visitor = door.check_token(asked.token)
+            visitor = await door.check_token(asked.token)
         except AccessError as refused:
             return _refusal(relay, refused)
         response = Response(status_code=204)
@@ -46,7 +46,7 @@ def operators_router(
     @router.get("/shops", response_model=ShopsReply)
     async def shops(request: Request) -> ShopsReply | Response:
         try:
-            visitor = door.admits(request)
+            visitor = await door.admits(request)
             if visitor is None:
                 raise AccessError("token_missing", "Send the operator token or log in.")
         except AccessError as refused:
@@ -56,7 +56,7 @@ def operators_router(
     @router.get("/health/vendors", response_model=VendorsData)
     async def vendors(request: Request) -> VendorsData | Response:
         try:
-            if door.admits(request) is None:
+            if await door.admits(request) is None:
                 raise AccessError("token_missing", "Send the operator token or log in.")
         except AccessError as refused:
             return _refusal(relay, refused)

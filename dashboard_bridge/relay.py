@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -117,6 +117,10 @@ class Relay:
     def waiting(self) -> int:
         """How many messages wait for them, all queues together."""
         return sum(map(len, self._rooms))
+
+    def now(self) -> datetime:
+        """By the house's clock."""
+        return self._clock()
 
     def vendor_states(self) -> VendorsData:
         """How the vendors are doing, as far as calls tell."""

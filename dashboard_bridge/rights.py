@@ -15,38 +15,38 @@ class Rights:
     def __init__(self, door: Doorkeeper) -> None:
         self._door = door
 
-    def visitor(self, request: Request) -> Visitor:
+    async def visitor(self, request: Request) -> Visitor:
         """Who asks. Raises AccessError token_missing, token_refused, origin_refused."""
-        visitor = self._door.admits(request)
+        visitor = await self._door.admits(request)
         if visitor is None:
             raise AccessError("token_missing", "Send a token as `Authorization: Bearer …`, or log in.")
         return visitor
 
-    def check_all(self, request: Request) -> None:
+    async def check_all(self, request: Request) -> None:
         """For what is not told shop by shop. Raises AccessError not_allowed for who does not see every shop."""
-        if self.visitor(request).locations is not None:
+        if (await self.visitor(request)).locations is not None:
             raise AccessError("not_allowed", "This takes OPERATOR_TOKEN or ADMIN_TOKEN.")
 
-    def check_read(self, request: Request, location_id: int | None) -> str:
+    async def check_read(self, request: Request, location_id: int | None) -> str:
         """The name of who asks to read of a shop; None is none in particular. Raises NotFound location_unknown too."""
-        visitor = self.visitor(request)
+        visitor = await self.visitor(request)
         if location_id is not None and not visitor.sees(location_id):
             raise unknown(location_id)
         return visitor.name
 
-    def check_owner(self, request: Request, location_id: int) -> str:
+    async def check_owner(self, request: Request, location_id: int) -> str:
         """The name of who asks to change a shop. Raises AccessError not_allowed, NotFound location_unknown too."""
-        visitor = self.visitor(request)
+        visitor = await self.visitor(request)
         if not visitor.sees(location_id):
             raise unknown(location_id)
         return _required(visitor.name, visitor.owns(location_id))
 
-    def check_write(self, request: Request, location_id: int | None) -> str:
+    async def check_write(self, request: Request, location_id: int | None) -> str:
         """As `check_owner`; None is any shop of theirs. Of a token that is good for less, token_refused is said."""
         try:
             if location_id is not None:
-                return self.check_owner(request, location_id)
-            visitor = self.visitor(request)
+                return await self.check_owner(request, location_id)
+            visitor = await self.visitor(request)
             return _required(visitor.name, visitor.owns_any)
         except AccessError as why:
             if why.code == "not_allowed" and "authorization" in request.headers:

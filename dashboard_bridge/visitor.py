@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from datetime import datetime
+from typing import Protocol, get_args
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from agent.model import Act
-
-Role = Literal["viewer", "operator", "owner"]
+from agent.model import Act, Role
 
 _LOOKING: frozenset[Act] = frozenset({"listen", "unlisten"})
 _ACTING: frozenset[Act] = frozenset(get_args(Act))
@@ -24,6 +23,10 @@ class Visitor:
 
     name: str
     roles: Role | Mapping[int, Role]
+    user_id: str = ""
+    """Of a login; empty for the tokens of the house."""
+    until: datetime | None = None
+    """When their papers end, and have to be shown anew."""
 
     @property
     def locations(self) -> frozenset[int] | None:
@@ -53,11 +56,11 @@ class Visitor:
 class Doorkeeper(Protocol):
     """Who lets visitors in; `dashboard_bridge.door.Door` is the one of the house."""
 
-    def admits(self, visitor: HTTPConnection) -> Visitor | None:
+    async def admits(self, visitor: HTTPConnection) -> Visitor | None:
         """Who comes, by the head of their request or socket; None without papers. Raises AccessError for wrong ones."""
         ...
 
-    def check_token(self, token: str) -> Visitor:
+    async def check_token(self, token: str) -> Visitor:
         """Whose token it is. Raises AccessError."""
         ...
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import secrets
 import signal
 import sys
+import webbrowser
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -64,6 +66,8 @@ RING_EVERY_S = 1.5
 MOST_AT_ONCE = 5
 """The emulated vendors share this process with the server: more calls would measure the stage."""
 PAUSE_S = 20.0
+PAGE_S = 4.0
+"""What a browser takes to start and to show the page."""
 """Without --exit: from the end of a call to the next caller."""
 
 
@@ -94,6 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for problem in problems:
         complain(problem)
     return 1 if problems else 0
+
+
+def _page_of(theatre: Theatre) -> str:
+    """The page's start link, which lets in without a login."""
+    return f"{theatre.url}/#token={theatre.settings.operator_token.get_secret_value()}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -172,6 +181,7 @@ class Demo:
             tell_shops(console, self.shops)
             await backstage.greetings_ready(len(SHOPS))
             self._announce(theatre, backstage)
+            await self._open_page(theatre)
             secret = theatre.settings.operator_token.get_secret_value()
             try:
                 with self._screen:
@@ -215,8 +225,7 @@ class Demo:
         settings, console = theatre.settings, self._screen.console
         self._screen.shops = {shop.location_id: shop.business_name for shop in self.shops}
         self._screen.answered_ms = backstage.answered_ms
-        token = settings.operator_token.get_secret_value()
-        console.print(f"Operators' page: [bold]{theatre.url}/#token={token}[/]", soft_wrap=True)
+        console.print(f"Watch every call on the operators' page: [bold]{_page_of(theatre)}[/]", soft_wrap=True)
         console.print(f"Operators' socket: [bold]{theatre.ops_url}[/]", soft_wrap=True)
         console.print(
             f"  watch it with the header [bold]Authorization: Bearer {settings.operator_token.get_secret_value()}[/]"
@@ -227,6 +236,15 @@ class Demo:
             console.print(f"Shops and calls are kept in {settings.database_path}", soft_wrap=True)
         if not self._arguments.exit:
             self._invite(theatre, SHOPS[0].phone_number)
+
+    async def _open_page(self, theatre: Theatre) -> None:
+        """Somebody who sits before a screen gets the page at once, and the callers wait until it has come up."""
+        has_screen = sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        if self._arguments.exit or not (has_screen and self._screen.console.is_terminal):
+            return
+        if await asyncio.to_thread(webbrowser.open_new_tab, _page_of(theatre)):
+            self._screen.console.print("It opens in your browser; the callers ring in a moment.")
+            await asyncio.sleep(PAGE_S)
 
     def _invite(self, theatre: Theatre, number: str) -> None:
         """How to ring this house from another terminal, and how to end it."""

@@ -22,6 +22,7 @@ MAY_IMPORT = {
         "agent.access",
         "agent.errors",
         "agent.events",
+        "agent.login_tokens",
         "agent.model",
         "agent.ports",
         "agent.settings",

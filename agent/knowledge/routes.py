@@ -58,9 +58,9 @@ class SetupDesk(Protocol):
     Both return the name of who asks, and raise AccessError, or NotFound location_unknown for a shop not theirs.
     """
 
-    def check_read(self, request: Request, location_id: int | None) -> str: ...
+    async def check_read(self, request: Request, location_id: int | None) -> str: ...
 
-    def check_write(self, request: Request, location_id: int | None) -> str: ...
+    async def check_write(self, request: Request, location_id: int | None) -> str: ...
 
 
 def setup_router(onboarding: Onboarding[Any], approval: Approval, desk: SetupDesk) -> APIRouter:
@@ -91,9 +91,9 @@ def setup_router(onboarding: Onboarding[Any], approval: Approval, desk: SetupDes
 
 
 async def _set_up(request: Request, onboarding: Onboarding[Any], desk: SetupDesk) -> Response:
-    desk.check_write(request, None)
+    await desk.check_write(request, None)
     asked = _read(SetupRequest, await _body(request, MAX_BODY_BYTES))
-    who = desk.check_write(request, asked.location_id)
+    who = await desk.check_write(request, asked.location_id)
     job = await onboarding.start(asked)
     logger.info("audit: {} began set-up {} of location {}", who, job.id, asked.location_id)
     if request.query_params.get("wait", "").lower() in ("true", "1", "yes"):
@@ -102,18 +102,18 @@ async def _set_up(request: Request, onboarding: Onboarding[Any], desk: SetupDesk
 
 
 async def _progress(request: Request, job_id: str, onboarding: Onboarding[Any], desk: SetupDesk) -> Response:
-    desk.check_read(request, None)
+    await desk.check_read(request, None)
     job = onboarding.job(job_id)
     if job is None:
         raise NotFound("job_unknown", f"There is no set-up {job_id[:40]!r} (any more).")
-    desk.check_read(request, job.request.location_id)
+    await desk.check_read(request, job.request.location_id)
     return JSONResponse(_shown(job))
 
 
 async def _config(request: Request, location_id: str, onboarding: Onboarding[Any], desk: SetupDesk) -> Response:
-    desk.check_read(request, None)
+    await desk.check_read(request, None)
     location = _number(location_id)
-    desk.check_read(request, location)
+    await desk.check_read(request, location)
     shop = await onboarding.shop(location)
     if shop is None:
         raise _unknown(location_id)
@@ -121,9 +121,9 @@ async def _config(request: Request, location_id: str, onboarding: Onboarding[Any
 
 
 async def _proposals(request: Request, location_id: str, approval: Approval, desk: SetupDesk) -> Response:
-    desk.check_read(request, None)
+    await desk.check_read(request, None)
     location = _number(location_id)
-    desk.check_read(request, location)
+    await desk.check_read(request, location)
     proposal = await approval.open_proposal(location)
     return JSONResponse({"proposal": None if proposal is None else proposal.model_dump(mode="json")})
 
@@ -131,9 +131,9 @@ async def _proposals(request: Request, location_id: str, approval: Approval, des
 async def _decide(
     request: Request, location_id: str, proposal_id: str, approval: Approval, desk: SetupDesk
 ) -> Response:
-    desk.check_write(request, None)
+    await desk.check_write(request, None)
     location = _number(location_id)
-    who = desk.check_write(request, location)
+    who = await desk.check_write(request, location)
     verdicts = _read(Verdicts, await _body(request, MAX_VERDICT_BYTES))
     decided = await approval.decide(location, proposal_id, verdicts, by=who)
     logger.info("audit: {} decided on proposal {} of location {}", who, proposal_id[:40], location)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from agent.errors import SettingsError
-from agent.ports import BookingStore, CallStore, KnowledgeStore, Proposals, TextStore
+from agent.ports import BookingStore, CallStore, KnowledgeStore, Members, Proposals, TextStore
 from agent.settings import Settings
 
 
@@ -22,6 +22,9 @@ class Store(KnowledgeStore, Proposals, CallStore, Protocol):
 
     @property
     def texts(self) -> TextStore: ...
+
+    @property
+    def members(self) -> Members: ...
 
 
 @asynccontextmanager

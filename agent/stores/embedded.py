@@ -27,6 +27,7 @@ from agent.model import (
 from agent.stores.database import Database
 from agent.stores.embedded_bookings import EmbeddedBookings
 from agent.stores.embedded_calls import EmbeddedCalls
+from agent.stores.embedded_members import EmbeddedMembers
 from agent.stores.embedded_proposals import EmbeddedProposals
 from agent.stores.embedded_search import find_calls, find_messages
 from agent.stores.embedded_shops import owner, project_all, read_shop, shop_row, store_shop, unreadable
@@ -47,6 +48,7 @@ class EmbeddedStore(EmbeddedProposals, EmbeddedCalls):
         super().__init__(database)
         self.bookings = EmbeddedBookings(database)
         self.texts = EmbeddedTexts(database)
+        self.members = EmbeddedMembers(database)
 
     @classmethod
     @asynccontextmanager

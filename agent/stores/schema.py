@@ -242,10 +242,18 @@ CREATE TABLE IF NOT EXISTS text_optouts (
     since        TEXT NOT NULL,
     PRIMARY KEY (location_id, phone_number)
 ) WITHOUT ROWID;
+
+-- Who belongs to which shop: user_id is the `sub` of a login.
+CREATE TABLE IF NOT EXISTS shop_members (
+    user_id     TEXT NOT NULL,
+    location_id INTEGER NOT NULL CHECK (location_id > 0),
+    role        TEXT NOT NULL CHECK (role IN ('owner', 'operator', 'viewer')),
+    PRIMARY KEY (user_id, location_id)
+) WITHOUT ROWID;
 """
 
 SCHEMA = Schema(
-    version=6,
+    version=7,
     tables=_TABLES,
     later_columns=(
         ("customer_interactions", "outcome", "TEXT"),

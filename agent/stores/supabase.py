@@ -27,6 +27,7 @@ from agent.model import (
 )
 from agent.stores.supabase_bookings import SupabaseBookings
 from agent.stores.supabase_client import Project, Row
+from agent.stores.supabase_members import SupabaseMembers
 from agent.stores.supabase_proposals import SupabaseProposals
 from agent.stores.supabase_rows import (
     canonical,
@@ -55,6 +56,7 @@ class SupabaseStore(SupabaseProposals):
         super().__init__(project)
         self.bookings = SupabaseBookings(project)
         self.texts = SupabaseTexts(project)
+        self.members = SupabaseMembers(project)
 
     @classmethod
     @asynccontextmanager

@@ -48,6 +48,12 @@ async def knowledge_store(request: pytest.FixtureRequest, tmp_path: Path) -> Asy
         yield store
 
 
+@pytest.fixture(params=STORES)
+async def full_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(request, tmp_path) as store:
+        yield store
+
+
 @pytest.fixture(params=[*STORES, "outbox before embedded"])
 async def call_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CallStore]:
     if request.param in STORES:

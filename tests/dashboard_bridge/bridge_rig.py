@@ -145,9 +145,9 @@ class House(Door):
 
     people: dict[str, Visitor]
 
-    def admits(self, visitor: HTTPConnection) -> Visitor | None:
+    async def admits(self, visitor: HTTPConnection) -> Visitor | None:
         token = visitor.headers.get("authorization", "").removeprefix("Bearer ")
-        return self.people[token] if token in self.people else super().admits(visitor)
+        return self.people[token] if token in self.people else await super().admits(visitor)
 
 
 @dataclass

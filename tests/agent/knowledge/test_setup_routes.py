@@ -287,11 +287,11 @@ async def test_a_job_nobody_began(counter: Counter) -> None:
     assert refused(await counter.get("/shop/setup/nobody")) == (404, "job_unknown")
 
 
-def test_without_a_token_of_their_own_nobody_is_admin() -> None:
+async def test_without_a_token_of_their_own_nobody_is_admin() -> None:
     door = Door(OperatorDesk(""), b"a secret", Settings(), lambda: NOON)
     for papers in ("", "x"):
         with pytest.raises(AccessError, match="neither"):
-            door.check_token(papers)
+            await door.check_token(papers)
 
 
 def cookie(token: str, name: str) -> dict[str, str]:
