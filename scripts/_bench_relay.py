@@ -1,29 +1,28 @@
 """How fast words reach the browsers, and how soon a call is on the wall, while calls are under way.
 
-    python scripts/_bench_relay.py --seconds 30 --rounds 5 --calls 5 --json relay.json
-
 Three processes: the server, which publishes 100 events a second of 500 bytes; the browsers; and this one, with the
-emulated vendors and callers. A figure is the median of the rounds' figures. Losses are counted for living readers.
+emulated vendors and callers. In the run `redis2` the browsers are at a second server, and Redis is between the two. A
+figure is the median of the rounds' figures. Losses are counted for living readers.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
-import os
-import platform
 import socket
 import statistics
 import sys
-import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from _bench import Figure, Measured, spread
 from _bench_relay_load import Load
 from _house import ROOT, load_samples
 from _scene import read_scenario
@@ -40,6 +39,7 @@ from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
 
 FIRST, SHOPS, RATE, SIZE = 1001, 50, 100, 500
+APPEAR_MS = 300
 SCENE = ROOT / "scripts" / "scenes" / "6-in-a-hurry-in-london.yaml"
 
 
@@ -48,12 +48,15 @@ class Run:
     browsers: int
     rooms: int
     dead: int = 0
+    apart: bool = False
+    """The browsers are at another server than the one that publishes."""
 
 
 RUNS = {
     "rooms20x10": Run(200, 20),
     "room200": Run(200, 1),
     "browsers1000": Run(1000, 50),
+    "redis2": Run(200, 20, apart=True),
     "living40": Run(40, 2),
     "dead20of40": Run(40, 2, dead=20),
 }
@@ -183,65 +186,106 @@ def median(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-async def bench(asked: argparse.Namespace) -> dict[str, Any]:
+async def bench(asked: argparse.Namespace) -> tuple[dict[str, Any], list[Ringing]]:
+    """Every run's figures, and the callers who rang meanwhile."""
+    runs: dict[str, Any] = {}
+    ringing: list[Ringing] = []
+    for apart in (False, True):
+        names = [name for name in asked.runs if RUNS[name].apart is apart]
+        if names:
+            with _redis() if apart else nullcontext("") as redis_url:
+                rounds, callers = await session(names, asked, redis_url)
+            runs |= {name: median(told) for name, told in rounds.items()}
+            ringing.append(callers)
+    return {name: runs[name] for name in asked.runs}, ringing
+
+
+async def session(
+    names: Sequence[str], asked: argparse.Namespace, redis_url: str
+) -> tuple[dict[str, list[dict[str, Any]]], Ringing]:
+    """Rounds of these runs against one server, or two with Redis between them, while callers ring the first."""
     scene = read_scenario(SCENE)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    async with open_stage(scenarios=[scene]) as stage:
-        settings = stage.settings(port=port, max_ops_sockets=5000, max_ops_sockets_per_address=5000)
+    async with open_stage(scenarios=[scene]) as stage, AsyncExitStack() as stack:
+        limits = {"max_ops_sockets": 5000, "max_ops_sockets_per_address": 5000}
+        settings = stage.settings(port=_free_port(), redis_url=redis_url, **limits)
         await furnish(settings)
-        server = await Child.start("_bench_relay_server.py")
-        await server.ask(plain(settings))
-        token, url = settings.operator_token.get_secret_value(), f"http://127.0.0.1:{port}"
-        async with stage.caller(url) as caller:
-            ringing = Ringing(caller, scene, f"ws://127.0.0.1:{port}/ops", token, asked.calls)
-            async with ringing.going_on():
-                await asyncio.sleep(asked.calls * 1.3)  # until all are on the line
-                rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in asked.runs}
-                for _ in range(asked.rounds):
-                    for name in asked.runs:
-                        rounds[name].append(await one_round(server, RUNS[name], port, token, asked.feed, asked.seconds))
-                        print(name, rounds[name][-1], file=sys.stderr)
-                await ringing.enough(2 * asked.calls)
-        await server.end()
-    return account({name: median(told) for name, told in rounds.items()}, ringing, asked)
+        watched = settings.model_copy(update={"port": _free_port()}) if redis_url else settings
+        server = await _serve(settings, stack)
+        if redis_url:
+            await _serve(watched, stack)
+        token, url = settings.operator_token.get_secret_value(), f"http://127.0.0.1:{settings.port}"
+        caller = await stack.enter_async_context(stage.caller(url))
+        ringing = Ringing(caller, scene, f"ws://127.0.0.1:{watched.port}/ops", token, asked.calls)
+        rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        async with ringing.going_on():
+            await asyncio.sleep(asked.calls * 1.3)  # until all are on the line
+            for _ in range(asked.rounds):
+                for name in names:
+                    told = await one_round(server, RUNS[name], watched.port, token, asked.feed, asked.seconds)
+                    rounds[name].append(told)
+                    print(name, told, file=sys.stderr)
+            await ringing.enough(2 * asked.calls)
+    return rounds, ringing
 
 
-def account(runs: dict[str, Any], ringing: Ringing, asked: argparse.Namespace) -> dict[str, Any]:
-    notes = [f"{asked.calls} calls, {asked.rounds} rounds of {asked.seconds} s, feed {asked.feed}"]
-    notes.append("redis2 is left out: one server, on the bus within its process")
-    appear = ringing.appear_ms
-    seen: dict[str, Any] = {"p50": _at(appear, 0.5), "p99": _at(appear, 0.99), "all": [round(ms, 1) for ms in appear]}
-    seen["errors"] = ringing.errors
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()}
-    return {
-        "runs": runs,
-        "appear_ms": seen,
-        "notes": notes,
-        "machine": machine,
-        "at": time.strftime("%FT%TZ", time.gmtime()),
-    }
+async def _serve(settings: Settings, stack: AsyncExitStack) -> Child:
+    server = await Child.start("_bench_relay_server.py")
+    stack.push_async_callback(server.end)
+    await server.ask(plain(settings))
+    return server
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def _redis() -> Generator[str]:
+    """A Redis of the bench's own, by the rig of the tests."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    rig = importlib.import_module("rig.redis")
+    with tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder, rig.running(Path(folder)) as server:
+        yield server.url
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may be chosen."""
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each round of each run (30)")
+    parser.add_argument("--rounds", type=int, default=5, help="of each run (5)")
+    parser.add_argument("--calls", type=int, default=5, help="emulated calls under way (5)")
+    parser.add_argument("--feed", choices=["full", "plain"], default="full")
+    parser.add_argument("--runs", nargs="+", choices=list(RUNS), default=list(RUNS))
+
+
+async def measure(arguments: argparse.Namespace) -> Measured:
+    """`{"runs": {name: {"p50_ms", "p99_ms", "finals_lost", …}}, "appear_ms": {"p50", "p99", "all"}}`"""
+    runs, ringing = await bench(arguments)
+    appear = sorted(ms for callers in ringing for ms in callers.appear_ms)
+    errors = [error for callers in ringing for error in callers.errors]
+    seen = {"p50": _at(appear, 0.5), "p99": _at(appear, 0.99), "all": [round(ms, 1) for ms in appear]}
+    lost = tuple(
+        f"{name}: {told['finals_lost']} final words lost" for name, told in runs.items() if told["finals_lost"]
+    )
+    return Measured(
+        figures=[*_figures(runs), *spread("a call is on the wall after", appear, "ms", p99_target=APPEAR_MS)],
+        form={"runs": runs, "appear_ms": seen, "errors": errors},
+        faults=(*lost, *errors),
+    )
+
+
+def _figures(runs: dict[str, Any]) -> list[Figure]:
+    targets = {"rooms20x10": (2, 10), "redis2": (None, 10)}
+    found: list[Figure] = []
+    for name, told in runs.items():
+        p50, p99 = targets.get(name, (None, None))
+        if name == "dead20of40" and "living40" in runs:
+            p99 = 2 * runs["living40"]["p99_ms"]
+        found += [Figure(f"{name}, p50", told["p50_ms"], "ms", p50), Figure(f"{name}, p99", told["p99_ms"], "ms", p99)]
+        found.append(Figure(f"{name}, final words lost", told["finals_lost"], "words", 0))
+        found.append(Figure(f"{name}, server, of one core", told["server_cpu"] * 100, "%"))
+    return found
 
 
 def _at(ordered: list[float], share: float) -> float | None:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1) if ordered else None
-
-
-def main() -> int:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--seconds", type=float, default=30.0, help="of each round of each run")
-    asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--calls", type=int, default=5, help="emulated calls under way")
-    asked.add_argument("--feed", choices=["full", "plain"], default="full")
-    asked.add_argument("--runs", nargs="+", choices=list(RUNS), default=list(RUNS))
-    asked.add_argument("--json", metavar="OUT", type=Path)
-    given = asked.parse_args()
-    told = json.dumps(asyncio.run(bench(given)), indent=2)
-    print(told)
-    if given.json:
-        given.json.write_text(told + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

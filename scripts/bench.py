@@ -1,6 +1,7 @@
 """Measure the house on this machine, on the real clock: figures as a table, and as JSON.
 
     python scripts/bench.py knowledge [--shops 10000] [--json FILE]
+    python scripts/bench.py relay [--rounds 5] [--seconds 30] [--runs rooms20x10 redis2] [--json FILE]
     python scripts/bench.py bookings [--rounds 20] [--bookers 50] [--backend both] [--json FILE]
     python scripts/bench.py all [--json FILE]
 
@@ -27,6 +28,7 @@ from _bench import Figure, Measured, Report, observed, show
 
 MEASUREMENTS = {
     "knowledge": "ten thousand shops in memory: start, refresh, lookup, memory",
+    "relay": "how fast words reach hundreds of browsers, and how soon a call is on the wall",
     "bookings": "fifty callers want overlapping times at once: who gets one, and how long each waits",
 }
 

@@ -65,9 +65,9 @@ RING_EVERY_S = 1.5
 """Callers ring this far apart, so that calls overlap and can still be told apart on the screen."""
 MOST_AT_ONCE = 5
 """The emulated vendors share this process with the server: more calls would measure the stage."""
-PAUSE_S = 20.0
 PAGE_S = 4.0
 """What a browser takes to start and to show the page."""
+PAUSE_S = 20.0
 """Without --exit: from the end of a call to the next caller."""
 
 

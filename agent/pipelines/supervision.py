@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
+from loguru import logger
+
 from agent.errors import Conflict
 from agent.events import OperatorActed
 from agent.model import AudioFrame, AudioSide, OperatorCommand
@@ -147,7 +149,10 @@ class Supervision:
             raise Conflict("not_yours", "You have not taken this call over.")
 
     def _tell(self, command: OperatorCommand, detail: str) -> None:
-        self._log.publish(OperatorActed, operator=command.operator, act=command.command, detail=detail)
+        call = self._log.caller
+        who, act = command.operator, command.command
+        logger.info("audit: {} did {} in call {} of location {}", who, act, call.call_sid, call.location_id)
+        self._log.publish(OperatorActed, operator=who, act=act, detail=detail)
 
 
 class _Listener:

@@ -286,7 +286,7 @@ async def test_a_socket_ends_with_its_papers_unless_they_are_renewed(house: Hous
         told: list[str] = []
         with suppress(ConnectionClosedError):
             async for line in ends:
-                told.append(str(line))  # noqa: PERF401 - what came before the close is kept
+                told.append(str(line))
         assert ends.close_code == 4401
         assert json.loads(told[-1])["data"]["code"] == "token_expired"
         await stays.send(json.dumps({"type": "subscribe", "locations": [2]}))
