@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+# isort: off
+from agent.emulators import virtual_clock
+
+virtual_clock.install()  # before anything that reads a clock is imported; real time until a test runs on it
+# isort: on
+
 import sys
 from collections.abc import Iterator
 from pathlib import Path
