@@ -1,4 +1,5 @@
 """What every test stands on."""
+# ruff: noqa: E402 - the clock comes first
 
 from __future__ import annotations
 

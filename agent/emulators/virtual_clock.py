@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 STARTS = datetime(2026, 1, 5, 18, 0, tzinfo=UTC)
-"""When every run begins unless told otherwise: a Monday, eight in the morning in Honolulu, six in the evening in London.
+"""When every run begins unless told otherwise: a Monday, eight in the morning in Honolulu, evening in London.
 The same instant each time, so that floating point rounds the same."""
 _LOOP_STARTS_S = 1000.0
 _LOOK_S = 0.02
@@ -88,14 +88,9 @@ def run(main: Coroutine[Any, Any, T], *, starts: datetime = STARTS) -> T:
         main.close()
         why = "it runs already" if _Installed.done else "it is not installed"
         raise VirtualClockError(f"no run on the virtual clock: {why}")
-    loop = VirtualLoop(starts)
-    _Installed.loop = loop
-    try:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(starts)) as runner:
         # A context of its own: nothing that an earlier run left in it.
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            return runner.run(main, context=contextvars.Context())
-    finally:
-        _Installed.loop = None
+        return runner.run(main, context=contextvars.Context())
 
 
 @contextmanager
@@ -143,7 +138,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._selector_of_time.jobs.append((job, result))
         return result
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    def run_forever(self) -> None:
+        _Installed.loop = self
+        try:
+            super().run_forever()
+        finally:
+            _Installed.loop = None
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002 - asyncio's own
         """Wait for the threads in real time: a timeout of this loop's would be over at once."""
         self._threads.shutdown(wait=True)
 

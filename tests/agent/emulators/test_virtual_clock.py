@@ -144,5 +144,7 @@ def test_no_run_within_a_run():
 
 def test_it_is_installed_before_others_look_at_the_clock_or_refused():
     code = "import aiohttp\nfrom agent.emulators import virtual_clock\nvirtual_clock.install()"
-    done = run_process([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = run_process(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert "before importing aiohttp" in done.stderr
