@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +19,7 @@ logger.remove()  # Pipecat greets when it is imported
 
 from agent.bus.local import LocalBus  # noqa: E402
 from agent.call import Services  # noqa: E402
+from agent.emulators import virtual_clock  # noqa: E402
 from agent.emulators.scenario import Scenario  # noqa: E402
 from agent.emulators.theatre import Theatre, open_theatre  # noqa: E402
 from agent.events import (  # noqa: E402
@@ -121,7 +121,7 @@ async def load_samples(settings: Settings) -> None:
     """Store the sample shops, as `setup_shop.py --from-file` does."""
     async with EmbeddedStore.open(settings.database_path) as store:
         for path in sorted(SAMPLES.glob("*.yaml")):
-            await register_shop(store, LocalBus(), read_shop_file(path), clock=lambda: datetime.now(UTC))
+            await register_shop(store, LocalBus(), read_shop_file(path), clock=virtual_clock.now)
 
 
 @asynccontextmanager

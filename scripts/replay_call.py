@@ -2,14 +2,27 @@
 
     python scripts/replay_call.py --to NUMBER --audio WAV [--says TEXT] [--from NUMBER] [--json [FILE]]
     python scripts/replay_call.py [--to NUMBER] --scenario FILE [--from NUMBER] [--json [FILE]]
+                                  [--real-time] [--timeline FILE] [--compare FILE]
 
-Without --server a server with the sample shops is started, every vendor emulated. With `--server URL` a running
-one is phoned as Twilio would: PUBLIC_URL and TWILIO_AUTH_TOKEN must be its own. What it heard and said is read
-from its `/ops` when OPERATOR_TOKEN is its own too, what it stored from DATABASE_PATH; else the caller's side is all
-there is. Exit codes: 0 done, 1 the call failed, 2 what was given is wrong.
+Without --server a server with the sample shops is started, every vendor emulated, and the call takes place on a clock
+that jumps from one moment to the next (`--real-time`: on the machine's). Its timeline is then the same on every run:
+`--timeline FILE` writes it, `--compare FILE` fails when it is no longer that of the file, and shows where.
+
+With `--server URL` a running one is phoned as Twilio would: PUBLIC_URL and TWILIO_AUTH_TOKEN must be its own. What it
+heard and said is read from its `/ops` when OPERATOR_TOKEN is its own too, what it stored from DATABASE_PATH; else the
+caller's side is all there is.
+
+Exit codes: 0 done, 1 the call failed or went otherwise than before, 2 what was given is wrong.
 """
 
+# ruff: noqa: E402 - the clock comes first
 from __future__ import annotations
+
+# isort: off
+from agent.emulators import virtual_clock
+
+virtual_clock.install()
+# isort: on
 
 import argparse
 import asyncio
@@ -47,10 +60,13 @@ from agent.emulators.phrasebook import Phrasebook
 from agent.emulators.report import CallReport
 from agent.emulators.scenario import Play, Scenario, ScenarioError
 from agent.emulators.theatre import TheatreError
+from agent.emulators.timeline import Timeline, TimelineError, differences, read_timeline, timeline_of
 from agent.emulators.twilio import TwilioRest
 from agent.emulators.voice import VoiceUnavailable
 from agent.errors import AccessError, ChairsideError, SettingsError
+from agent.events import OfCall
 from agent.model import to_e164
+from agent.ports import EventBus
 from agent.settings import Settings, read_settings
 from agent.stores.embedded import EmbeddedStore
 
@@ -80,6 +96,8 @@ class Ends:
     operator: Operator | None
     tools: Mapping[str, Sequence[str]] | None
     """The tools used, by call; None when nobody tells."""
+    told: Sequence[OfCall] | None = None
+    """What the server told of its calls; None when nobody tells."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,13 +106,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     logger.remove()
     try:
         scenario = _scenario(arguments)
-        account = asyncio.run(_call(scenario, arguments))
+        expected = None if arguments.compare is None else read_timeline(arguments.compare)
+        real = arguments.server or arguments.real_time
+        account, timeline = (asyncio.run if real else virtual_clock.run)(_call(scenario, arguments))
         _show(account, arguments.json)
+        if timeline is not None and arguments.timeline is not None:
+            arguments.timeline.write_text(timeline.text(), encoding="utf-8")
     except ScenarioError as why:
         complain(f"[replay/scenario_invalid] {why}")
         return 2
     except AudioFileError as why:
         complain(f"[replay/audio_unreadable] {why}")
+        return 2
+    except TimelineError as why:
+        complain(f"[replay/timeline_unreadable] {why}")
         return 2
     except (ReplayError, SettingsError, AccessError) as why:
         complain(why)
@@ -105,6 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     problems = problems_of(account, least_turns=1)
+    if expected is not None and timeline is not None and (parted := differences(expected, timeline.lines())):
+        problems.append("\n".join([f"The call is no longer that of {arguments.compare}:", *parted]))
     for problem in problems:
         complain(problem)
     return 1 if problems else 0
@@ -120,11 +147,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--from", dest="caller", metavar="NUMBER", help="the caller's number")
     parser.add_argument("--server", metavar="URL", help="a running server, like http://127.0.0.1:5001")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="account on standard output or into FILE")
+    parser.add_argument("--real-time", action="store_true", help="on the machine's clock; --server implies it")
+    parser.add_argument("--timeline", type=Path, metavar="FILE", help="write what happened when, line by line")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="fail unless the timeline is this one")
     return parser
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
     """The call that is asked for. Raises ReplayError, ScenarioError, AudioFileError."""
+    if arguments.server is not None and (arguments.timeline or arguments.compare):
+        raise ReplayError(
+            "timeline_unseen", "--timeline and --compare look into a server of our own: not with --server."
+        )
     given: dict[str, Any] = {}
     for option, name in (("--to", "to"), ("--from", "caller")):
         number = getattr(arguments, name)
@@ -149,13 +183,15 @@ def _number(option: str, text: str) -> str:
         raise ReplayError("number_invalid", f"{option}: {why}.") from why
 
 
-async def _call(scenario: Scenario, arguments: argparse.Namespace) -> ReplayAccount:
+async def _call(scenario: Scenario, arguments: argparse.Namespace) -> tuple[ReplayAccount, Timeline | None]:
+    """Make the call; its account, and its timeline where the server is our own."""
     opening = _running(arguments.server) if arguments.server else _own(scenario)
     async with opening as ends:
         report = await ends.caller.call(scenario)
         if ends.operator is not None and report.parameters:
             await ends.operator.call_over(report.call_sid, OVER_S)
-        return await _account(scenario, report, ends)
+        account = await _account(scenario, report, ends)
+        return account, None if ends.told is None else timeline_of(report, ends.told)
 
 
 @asynccontextmanager
@@ -163,10 +199,29 @@ async def _own(scenario: Scenario) -> AsyncGenerator[Ends]:
     """A stage and a server of our own."""
     from _house import open_house  # only here: loading the server is slow
 
-    async with open_house([scenario]) as (theatre, backstage):
+    async with open_house([scenario], clock=virtual_clock.now) as (theatre, backstage):
         token = theatre.settings.operator_token.get_secret_value()
-        async with Operator(theatre.ops_url, token) as operator:
-            yield Ends(theatre.caller, theatre.settings, operator, backstage.tools)
+        async with Operator(theatre.ops_url, token) as operator, _told(backstage.services.bus) as told:
+            yield Ends(theatre.caller, theatre.settings, operator, backstage.tools, told)
+
+
+@asynccontextmanager
+async def _told(bus: EventBus) -> AsyncGenerator[Sequence[OfCall]]:
+    """Every event of calls, as it is told."""
+    told: list[OfCall] = []
+    async with bus.subscribe() as events:
+
+        async def listen() -> None:
+            async for event in events:
+                if isinstance(event, OfCall):
+                    told.append(event)
+
+        listening = asyncio.create_task(listen(), name="timeline")
+        try:
+            yield told
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 @asynccontextmanager

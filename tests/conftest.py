@@ -1,6 +1,13 @@
 """What every test stands on."""
+# ruff: noqa: E402 - the clock comes first
 
 from __future__ import annotations
+
+# isort: off
+from agent.emulators import virtual_clock
+
+virtual_clock.install()  # before anything that reads a clock is imported; real time until a test runs on it
+# isort: on
 
 import sys
 from collections.abc import Iterator

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from agent.call import Services
+from agent.emulators import virtual_clock
 from agent.emulators.audio import FRAME_MS, frames, silence
 from agent.emulators.caller import Answer, Caller
 from agent.emulators.latencies import CartesiaLatencies, DeepgramLatencies, Latencies, OpenAILatencies
@@ -34,7 +35,7 @@ from agent.model import Shop
 from agent.ports import Clock
 from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
-from agent.wiring import outbox_path, utc_now
+from agent.wiring import outbox_path
 from server import create_app, uvicorn_config
 
 SAMPLES = Path(__file__).parents[1] / "scripts" / "samples"
@@ -247,7 +248,7 @@ async def open_house(
     *,
     latencies: Latencies = QUICK,
     shops: tuple[Shop, ...] = (PLUMERIA, COPPER_LANE),
-    clock: Clock = utc_now,
+    clock: Clock = virtual_clock.now,
     **overrides: Any,
 ) -> AsyncGenerator[House]:
     """A house with its shops loaded and their greetings rendered; `overrides` are settings.

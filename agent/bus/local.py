@@ -14,7 +14,7 @@ class LocalBus:
     """Implements `EventBus`. An event reaches a waiting reader within one turn of the event loop."""
 
     def __init__(self) -> None:
-        self._readers: set[_Reader] = set()
+        self._readers: dict[_Reader, None] = {}  # in the order they came: the same on every run
 
     def publish(self, event: AnyEvent) -> None:
         """Hand `event` to every subscriber, in publishing order. Never waits, never fails."""
@@ -27,11 +27,11 @@ class LocalBus:
         if limit is not None and limit < 1:
             raise ValueError(f"a subscription needs room for at least one event, not {limit}")
         reader = _Reader(limit)
-        self._readers.add(reader)
+        self._readers[reader] = None
         try:
             yield reader
         finally:
-            self._readers.discard(reader)
+            self._readers.pop(reader, None)
             reader.close()
 
 

@@ -56,7 +56,7 @@ class Line:
         self._network = Network(caller, scenario)
         self._parameters: dict[str, str] = {}
         self._sent_marks: list[str] = []
-        self._clears = 0
+        self._cleared_at: list[float] = []
         self._dtmf = ""
         self._end: End | None = None
         self._close_code: int | None = None
@@ -242,7 +242,7 @@ class Line:
 
     async def _clear(self, socket: MediaSocket, now: float) -> None:
         """Empty the buffer; the marks that were waiting in it come back at once."""
-        self._clears += 1
+        self._cleared_at.append(now)
         self._exchanges.cleared(now, self._ear.clear(now))
         for name, task in list(self._due_marks.items()):
             task.cancel()
@@ -379,7 +379,8 @@ class Line:
             caller_audio_ms=self._mouth.played_ms,
             agent_audio=bytes(self._ear.played),
             received=tuple((at - (start or 0.0), ulaw) for at, ulaw in self._ear.received),
-            clears=self._clears,
+            clears=len(self._cleared_at),
+            cleared_at=tuple(at - (start or 0.0) for at in self._cleared_at),
             marks=tuple(self._sent_marks),
             dtmf=self._dtmf,
             underruns_ms=tuple(self._ear.underruns_ms),

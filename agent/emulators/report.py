@@ -66,6 +66,8 @@ class CallReport:
     dialled: tuple[Dialled, ...] = ()
     started_at: float | None = None
     """When `start` was sent, by the event loop's clock; None for a call that was not answered."""
+    cleared_at: tuple[float, ...] = ()
+    """When each `clear` came: seconds after `start`."""
     recordings: tuple[str, ...] = ()
     """The sids of what the caller left after a beep."""
 

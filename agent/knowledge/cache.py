@@ -63,7 +63,7 @@ class KnowledgeCache:
         self._reloads = Asking(self._reload)
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        self._watchers: set[asyncio.Queue[int]] = set()
+        self._watchers: dict[asyncio.Queue[int], None] = {}
 
     async def __aenter__(self) -> KnowledgeCache:
         try:
@@ -182,11 +182,11 @@ class KnowledgeCache:
         that falls behind is given the newest version.
         """
         queue: asyncio.Queue[int] = asyncio.Queue()
-        self._watchers.add(queue)
+        self._watchers[queue] = None
         try:
             yield self._drained(queue)
         finally:
-            self._watchers.discard(queue)
+            self._watchers.pop(queue, None)
 
     async def _drained(self, queue: asyncio.Queue[int]) -> AsyncIterator[Shop]:
         while True:

@@ -52,7 +52,7 @@ class Supervision:
         self._taken_by: str | None = None
         self._sounded = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
-        self._listeners: set[_Listener] = set()
+        self._listeners: dict[_Listener, None] = {}
 
     @property
     def is_attended(self) -> bool:
@@ -97,13 +97,13 @@ class Supervision:
     async def listen(self) -> AsyncGenerator[AsyncIterator[AudioFrame]]:
         """Both sides' sound from entering on, until the call ends."""
         listener = _Listener(self._line)
-        self._listeners.add(listener)
+        self._listeners[listener] = None
         self._line.ears.append(listener)
         try:
             yield listener
         finally:
             self._line.ears.remove(listener)
-            self._listeners.discard(listener)
+            self._listeners.pop(listener, None)
 
     async def close(self) -> None:
         """The call is over: nobody hears anything any more."""

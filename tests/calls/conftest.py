@@ -1,19 +1,22 @@
-"""Whole calls through the true wire, real time: a house, its vendors on loopback, and callers.
+"""Whole calls through the true wire, on the virtual clock: a house, its vendors on loopback, and callers.
 
-The scenes of a module run at once in one house, and each test looks at one of them: a call takes as long as
-people speak, so they are not made one after the other.
+The scenes of a module run at once in one house, and each test looks at one of them. What has to do with the machine
+itself (load, threads of others, another process) is tested on the real clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import pytest
+
+from agent.emulators import virtual_clock
 from agent.emulators.report import CallReport
 from agent.emulators.scenario import parse_scenario
+from agent.emulators.virtual_clock import VirtualLoop
 from agent.events import CallEnded, Event, OfCall
 from agent.model import CallRecord, Shop, Turn
 from tests.house import COPPER_LANE, PLUMERIA, House, open_house
@@ -21,6 +24,15 @@ from tests.house import COPPER_LANE, PLUMERIA, House, open_house
 E = TypeVar("E", bound=Event)
 SHORT = "Hello, the automated assistant speaking."
 """A greeting that takes two seconds: nobody here waits for a long one."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "virtual_clock: the test's event loop runs on a clock that jumps")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    virtual = item.get_closest_marker("virtual_clock") is not None
+    return {"virtual": VirtualLoop} if virtual else {"real": asyncio.SelectorEventLoop}
 
 
 def brief(shop: Shop) -> Shop:
@@ -42,12 +54,15 @@ class Played:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-@asynccontextmanager
-async def scenes(*steps: tuple[str, str, list[dict[str, Any]]], **settings: Any) -> AsyncGenerator[dict[str, Played]]:
-    """Play scenes (name, number to call, steps) at once; by name, how each went."""
-    async with open_house(shops=(brief(PLUMERIA), brief(COPPER_LANE)), **settings) as house:
-        played = await asyncio.gather(*(_play(house, index, *scene) for index, scene in enumerate(steps)))
-        yield dict(zip((name for name, _, _ in steps), played, strict=True))
+def scenes(*steps: tuple[str, str, list[dict[str, Any]]], **settings: Any) -> dict[str, Played]:
+    """Play scenes (name, number to call, steps) at once on a virtual clock; by name, how each went."""
+
+    async def play() -> dict[str, Played]:
+        async with open_house(shops=(brief(PLUMERIA), brief(COPPER_LANE)), **settings) as house:
+            played = await asyncio.gather(*(_play(house, index, *scene) for index, scene in enumerate(steps)))
+            return dict(zip((name for name, _, _ in steps), played, strict=True))
+
+    return virtual_clock.run(play())
 
 
 async def _play(house: House, index: int, name: str, to: str, steps: list[dict[str, Any]]) -> Played:

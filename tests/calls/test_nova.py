@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import pytest
-import pytest_asyncio
 
 from agent.events import MessageTaken, ToolUsed, TurnHeard
 from tests.calls.conftest import SHORT, Played, scenes
 from tests.house import PLUMERIA
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def played() -> AsyncGenerator[dict[str, Played]]:
-    async with scenes(
+@pytest.fixture(scope="module")
+def played() -> dict[str, Played]:
+    return scenes(
         (
             "whole call",
             PLUMERIA.phone_number,
@@ -36,11 +31,10 @@ async def played() -> AsyncGenerator[dict[str, Played]]:
             ],
         ),
         stt="nova",
-    ) as calls:
-        yield calls
+    )
 
 
-async def test_a_whole_call(played: dict[str, Played]):
+def test_a_whole_call(played: dict[str, Played]):
     call = played["whole call"]
     assert [turn.heard for turn in call.turns] == [exchange.said for exchange in call.report.exchanges]
     assert "180" in call.turns[0].spoken
@@ -50,13 +44,13 @@ async def test_a_whole_call(played: dict[str, Played]):
     assert call.record.greeting == SHORT
 
 
-async def test_partial_words_come_first(played: dict[str, Played]):
+def test_partial_words_come_first(played: dict[str, Played]):
     heard = [event.final for event in played["whole call"].told(TurnHeard) if event.turn == 2]
     assert heard == [False] * (len(heard) - 1) + [True]
     assert len(heard) > 2
 
 
-async def test_barge_in(played: dict[str, Played]):
+def test_barge_in(played: dict[str, Played]):
     call = played["barge-in"]
     cut, answer = call.turns
     assert call.report.clears >= 1

@@ -20,7 +20,7 @@ from tests.calls.conftest import asked_by, brief
 from tests.calls.scripted.world import clock_from
 from tests.house import COPPER_LANE, House, open_house
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.virtual_clock]
 
 FRIDAY = datetime(2026, 11, 20, 11, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -7,19 +7,18 @@ from tests.calls.conftest import scenes
 from tests.house import COPPER_LANE, PLUMERIA
 
 
-async def test_a_silent_caller_is_asked_once_and_then_let_go_politely():
+def test_a_silent_caller_is_asked_once_and_then_let_go_politely():
     steps = [{"wait": "agent_done"}, {"silence": 14}]
-    async with scenes(("silence", PLUMERIA.phone_number, steps), user_idle_s=1.0) as played:
-        call = played["silence"]
-        spoken = [event.heard_text for event in call.told(TurnSpoken)]
-        assert spoken[1] == "Are you still there?"
-        assert "Goodbye" in spoken[2]
-        assert call.told(CallEnded)[0].reason == "agent_hung_up"
-        assert call.told(TurnHeard) == []
-        assert call.turns == []
+    call = scenes(("silence", PLUMERIA.phone_number, steps), user_idle_s=1.0)["silence"]
+    spoken = [event.heard_text for event in call.told(TurnSpoken)]
+    assert spoken[1] == "Are you still there?"
+    assert "Goodbye" in spoken[2]
+    assert call.told(CallEnded)[0].reason == "agent_hung_up"
+    assert call.told(TurnHeard) == []
+    assert call.turns == []
 
 
-async def test_a_cough_neither_interrupts_the_agent_nor_counts_as_a_turn():
+def test_a_cough_neither_interrupts_the_agent_nor_counts_as_a_turn():
     steps = [
         {"say": "What are your opening hours?"},
         {"wait": "agent_speaking"},
@@ -28,9 +27,8 @@ async def test_a_cough_neither_interrupts_the_agent_nor_counts_as_a_turn():
         {"silence": 1.5},
         {"hang_up": True},
     ]
-    async with scenes(("cough", COPPER_LANE.phone_number, steps)) as played:
-        call = played["cough"]
-        assert call.report.clears == 1  # for the question, with nothing to clear; none for the cough
-        assert len(call.told(TurnHeard)) > 0
-        assert {event.turn for event in call.told(TurnHeard)} == {1}
-        assert len(call.turns[0].spoken.split()) > 4
+    call = scenes(("cough", COPPER_LANE.phone_number, steps))["cough"]
+    assert call.report.clears == 1  # for the question, with nothing to clear; none for the cough
+    assert len(call.told(TurnHeard)) > 0
+    assert {event.turn for event in call.told(TurnHeard)} == {1}
+    assert len(call.turns[0].spoken.split()) > 4

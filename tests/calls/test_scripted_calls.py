@@ -22,7 +22,7 @@ from tests.calls.scripted.outcome import Played, faults
 from tests.calls.scripted.world import Script, clock_from, read_scripts
 from tests.house import House, open_house
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.virtual_clock]
 
 AT_ONCE = 8
 """Calls; more would starve each other on two cores."""

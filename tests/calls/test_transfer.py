@@ -17,7 +17,7 @@ from agent.telephony.webhook import MESSAGE_KEPT, NOBODY_FREE, UNHEARD
 from tests.calls.conftest import brief
 from tests.house import COPPER_LANE, PLUMERIA, House, new_sid, open_house
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.virtual_clock]
 ANNOUNCED = "One moment, I am putting you through."
 MESSAGE = "This is Kim. Please call me back about Friday."
 PERSON = PLUMERIA.transfer_to or ""

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from agent.emulators import virtual_clock
 from agent.model import (
     Away,
     Booking,
@@ -60,8 +61,8 @@ def read_scripts(path: Path, *, first_location: int) -> tuple[Script, ...]:
 
 def clock_from(start: datetime) -> Callable[[], datetime]:
     """A clock that stands at `start` now, and goes on from there."""
-    ahead = start - datetime.now(UTC)
-    return lambda: datetime.now(UTC) + ahead
+    ahead = start - virtual_clock.now()
+    return lambda: virtual_clock.now() + ahead
 
 
 def _script(call: Mapping[str, Any], place: Mapping[str, Any], now: datetime, never: Sequence[str], at: int) -> Script:
