@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     flux_model: str = "flux-general-en"
     nova_model: str = "nova-3"
     eager_end_of_turn: bool = True
+    guess_after_quiet_ms: Annotated[int, Field(ge=0, le=500)] = 80
     openai_model: str = "gpt-4.1-mini"
     cartesia_model: str = "sonic-3.5"
     cartesia_voice: str = "a0e99841-438c-4a64-b679-ae501e7d6091"
