@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     greeting_wait_ms: Annotated[int, Field(gt=0, le=5000)] = 1500
     ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
     max_calls: Annotated[int, Field(gt=0)] = 50
+    max_loop_late_ms: Annotated[float, Field(gt=0)] = 25.0
     max_call_s: Annotated[int, Field(gt=0)] = 1800
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0

@@ -41,6 +41,8 @@ from agent.stores.embedded import EmbeddedStore
 Name = Literal["ours", "stock"]
 SERVER_CORE, LOAD_CORE = 0, 1
 START_S = 40.0
+LATE_MS: float = Settings.model_fields["max_loop_late_ms"].default
+"""Calls are refused as in a deployment; only their number is not limited."""
 NUMBER = "+12125550142"
 
 ASK = "What are your opening hours on Friday?"
@@ -223,7 +225,7 @@ async def _serving(port: int, process: asyncio.subprocess.Process) -> None:
 async def _ours(
     stage: Stage, port: int, overrides: Mapping[str, Any]
 ) -> AsyncGenerator[tuple[list[str], dict[str, str], Door]]:
-    asked = {"port": port, "log_level": "ERROR", "max_calls": 1000, "user_idle_s": 60, **overrides}
+    asked = {"port": port, "log_level": "ERROR", "max_calls": 1000, "user_idle_s": 60, "max_loop_late_ms": LATE_MS, **overrides}
     path = stage.database_path.with_name(f"{secrets.token_hex(4)}.db")
     settings = stage.settings(database_path=path, **asked)
     async with EmbeddedStore.open(path) as store:
