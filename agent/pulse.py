@@ -23,7 +23,7 @@ class Pulse:
     def late_ms(self) -> float:
         """What nineteen of twenty beats were not later than, of the last four seconds'."""
         ordered = sorted(self._late_ms)
-        return ordered[int(len(ordered) * SHARE)] if len(ordered) == KEPT else 0.0
+        return ordered[int(len(ordered) * SHARE) - 1] if len(ordered) == KEPT else 0.0
 
     def beat(self, late_ms: float) -> None:
         """Note how late one was."""

@@ -225,7 +225,14 @@ async def _serving(port: int, process: asyncio.subprocess.Process) -> None:
 async def _ours(
     stage: Stage, port: int, overrides: Mapping[str, Any]
 ) -> AsyncGenerator[tuple[list[str], dict[str, str], Door]]:
-    asked = {"port": port, "log_level": "ERROR", "max_calls": 1000, "user_idle_s": 60, "max_loop_late_ms": LATE_MS, **overrides}
+    asked = {
+        "port": port,
+        "log_level": "ERROR",
+        "max_calls": 1000,
+        "user_idle_s": 60,
+        "max_loop_late_ms": LATE_MS,
+        **overrides,
+    }
     path = stage.database_path.with_name(f"{secrets.token_hex(4)}.db")
     settings = stage.settings(database_path=path, **asked)
     async with EmbeddedStore.open(path) as store:

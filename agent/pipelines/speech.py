@@ -29,9 +29,11 @@ from pipecat.services.cartesia.tts import CartesiaTTSService
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.stt_service import STTService
+from pipecat.utils.types import assert_given
 
 from agent.pipelines.clauses import ClauseAggregator
 from agent.pipelines.hearing import DeepgramOnLine
+from agent.pipelines.tokens import streamed
 from agent.settings import Settings
 
 EAGER_THRESHOLD = 0.5
@@ -80,7 +82,13 @@ class SharedClientLLM(OpenAILLMService):
     async def get_chat_completions(self, context: LLMContext) -> AsyncStream[ChatCompletionChunk]:
         if self._speculation_gate.is_speculating and self.on_guess is not None:
             await self.on_guess()
-        return await super().get_chat_completions(context)
+        asked = await self.get_llm_adapter().get_llm_invocation_params(
+            context,
+            system_instruction=assert_given(self._settings.system_instruction),
+            convert_developer_to_user=not self.supports_developer_role,
+        )
+        params = self.build_chat_completion_params(asked)
+        return await streamed(self._shared, params)
 
     async def speak(self, text: str) -> None:
         """Have words of ours spoken, as an answer of their own after the model's.
