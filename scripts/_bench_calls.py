@@ -46,7 +46,7 @@ HOLE_MS, ADDED_MS = 60.0, 200.0
 COUGH_S = 8.0
 """How long after a noise one listens for the agent."""
 BEFORE_TALKING_OVER_S = 1.2
-LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 30, 40, 50, 65, 80), "stock": (2, 4, 6, 8, 10, 12)}
+LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 35, 50, 65, 80), "stock": (4, 6, 8, 10, 12)}
 
 
 @dataclass
@@ -233,7 +233,7 @@ async def greeting(bench: Bench) -> None:
         async with a_call(side) as line:
             return [(await line.voice_arrives(line.started_at) - line.started_at) * 1000]
 
-    found = await both(bench, one, _rounds(bench, 20, 5))
+    found = await both(bench, one, _rounds(bench, 20, 3))
     bench.row("greeting_ms", "ms", _median(found["ours"]), _median(found["stock"]), len(found["ours"]))
 
 
@@ -258,7 +258,7 @@ async def latency(bench: Bench) -> None:
         told = await asyncio.gather(*(_two_turns(side, bench, at * 1.7) for at in range(3)))
         return [turn for turns in told for turn in turns]
 
-    turns = await both(bench, three, _rounds(bench, 6, 2))
+    turns = await both(bench, three, _rounds(bench, 6, 1))
     ms: dict[tuple[Name, str], list[float]] = defaultdict(list)
     for name, many in turns.items():
         for turn in many:
@@ -303,7 +303,7 @@ async def bargein(bench: Bench) -> None:
         interrupted, coughed = await asyncio.gather(_interruption(side, bench), _cough(side, bench))
         return [TalkedOver(*interrupted, coughed)]
 
-    found = await both(bench, one, _rounds(bench, 8, 2))
+    found = await both(bench, one, _rounds(bench, 8, 1))
     each = {name: [asdict(talked) for talked in many] for name, many in found.items()}
     for name, value, of in (
         ("cough_dead_air_ms", _median, "dead_air_ms"),
@@ -380,6 +380,13 @@ class Crowd:
         """The 95th percentile of what callers waited longer than a single one does."""
         added = [turn.ms - alone[turn.kind] for turn in self.turns]
         return percentile(added, 0.95) if added else float("inf")
+
+    def medians(self) -> dict[str, float]:
+        """What callers waited, by kind of turn."""
+        ms: dict[str, list[float]] = defaultdict(list)
+        for turn in self.turns:
+            ms[turn.kind].append(turn.ms)
+        return {kind: statistics.median(many) for kind, many in ms.items()}
 
     def p95(self) -> float:
         return percentile([turn.ms for turn in self.turns], 0.95) if self.turns else float("inf")
@@ -494,7 +501,7 @@ async def capacity(bench: Bench) -> None:
     for name in _sides(bench):
         async with running(name, bench.stage) as side:
             await warmed(side, bench)
-            alone = await _alone(bench, side, window_s)
+            alone = {} if bench.asked.quick else await _alone(bench, side, window_s)
             levels = await _climb(bench, side, alone, window_s)
             well = [crowd for crowd in levels if crowd.is_well(alone)]
             holds[name] = max((crowd.calls for crowd in well), default=0)
@@ -513,10 +520,7 @@ async def capacity(bench: Bench) -> None:
 async def _alone(bench: Bench, side: Side, window_s: float) -> dict[str, float]:
     """What two callers wait for each kind of turn."""
     crowd = await crowd_of(bench, side, 2, max(window_s, 20.0))
-    ms: dict[str, list[float]] = defaultdict(list)
-    for turn in crowd.turns:
-        ms[turn.kind].append(turn.ms)
-    alone = {kind: statistics.median(many) for kind, many in ms.items()}
+    alone = crowd.medians()
     say(f"{side.name} alone: {alone}, {crowd.cpu_s_per_call_minute:.2f} CPU s a call-minute")
     return alone
 
@@ -531,6 +535,7 @@ async def _climb(bench: Bench, side: Side, alone: dict[str, float], window_s: fl
     climbed: list[Crowd] = []
     for calls in levels:
         climbed.append(await crowd_of(bench, side, calls, window_s))
+        alone |= {} if alone else climbed[0].medians()  # in a hurry nobody was called alone
         say(f"{side.name}: {climbed[-1].told(alone)}")
         if not climbed[-1].is_well(alone):
             break
@@ -544,7 +549,7 @@ async def memory(bench: Bench) -> None:
     """What a call adds while it lasts, and what a thousand leave behind."""
     per_call: dict[Name, float | None] = {"ours": None, "stock": None}
     left: dict[Name, float | None] = {"ours": None, "stock": None}
-    many = 60 if bench.asked.quick else 300
+    many = 45 if bench.asked.quick else 300
     for name in _sides(bench):
         async with running(name, bench.stage) as side:
             await warmed(side, bench)
@@ -599,7 +604,7 @@ async def _slope(side: Side, calls: int) -> float:
 async def startup(bench: Bench) -> None:
     """What the first caller of a process waits for, greeting and answer together, against later ones."""
     ratio: dict[Name, list[float]] = {"ours": [], "stock": []}
-    rounds = _rounds(bench, 5, 1)
+    rounds = _rounds(bench, 3, 1)
     for _ in range(rounds):
         for name in _sides(bench):
             ratio[name].append(await bench.round(lambda name=name: _first_to_later(name, bench)))
@@ -609,7 +614,7 @@ async def startup(bench: Bench) -> None:
 async def _first_to_later(name: Name, bench: Bench) -> float:
     """In a process of its own, which nobody has called before."""
     async with running(name, bench.stage) as side:
-        waits = [await _waits(side, bench) for _ in range(4)]
+        waits = [await _waits(side, bench) for _ in range(2 if bench.asked.quick else 4)]
         say(f"startup: {name} {[round(wait) for wait in waits]}")
         return waits[0] / statistics.median(waits[1:])
 

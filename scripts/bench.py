@@ -28,6 +28,7 @@ from typing import Any, cast
 
 import uvloop
 from _bench import Figure, Measured, Report, observed, show
+from _bench_picture import picture
 
 MEASUREMENTS = {
     "knowledge": "ten thousand shops in memory: start, refresh, lookup, memory",
@@ -51,11 +52,15 @@ QUICK = {"knowledge": ("--shops", "500", "--lookups", "500"), "bookings": ("--ro
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = list(sys.argv[1:] if words is None else words)
+    if given[:1] == ["--quick"]:
+        given.insert(0, "all")
     arguments = _parser(given).parse_args(given)
     try:
         told, faults = (_all(arguments.quick), ()) if arguments.what == "all" else _one(arguments)
         if arguments.json is not None:
-            _write(told, arguments.json)
+            _write(json.dumps(told, indent=2) + "\n", arguments.json)
+        if getattr(arguments, "svg", None) is not None:
+            _write(picture(cast("dict[str, Any]", told)["rows"]), arguments.svg)
     except (OSError, subprocess.CalledProcessError) as why:
         faults = (str(why),)
     for fault in faults:
@@ -72,6 +77,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         command.add_argument(
             "--json", nargs="?", const="-", metavar="FILE", help="figures on standard output or in FILE"
         )
+        if name in CALLS or name == "all":
+            command.add_argument("--svg", metavar="FILE", help="the rows of calls as a picture")
         if name == "all":
             command.add_argument("--quick", action="store_true", help="less of everything, five minutes at most")
         elif name in given:
@@ -81,7 +88,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
 
 def _one(arguments: argparse.Namespace) -> tuple[object, tuple[str, ...]]:
     """Its JSON, and what must not be."""
-    chosen = {name: value for name, value in vars(arguments).items() if name not in ("what", "json")}
+    chosen = {name: value for name, value in vars(arguments).items() if name not in ("what", "json", "svg")}
     with observed() as machine:
         found = cast("Measured | list[Figure]", uvloop.run(_module(arguments.what).measure(arguments)))
     figures = found.figures if isinstance(found, Measured) else found
@@ -118,8 +125,7 @@ def _module(name: str) -> Any:
     return import_module("_bench_calls" if name in CALLS else f"_bench_{name}")
 
 
-def _write(told: object, where: str) -> None:
-    text = json.dumps(told, indent=2) + "\n"
+def _write(text: str, where: str) -> None:
     if where == "-":
         sys.stdout.write(text)
     else:
