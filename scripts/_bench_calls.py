@@ -31,7 +31,7 @@ from _bench_sides import (
     to_load_core,
     words_for,
 )
-from _phone_line import LineError, PhoneLine
+from _phone_line import LineError, PhoneLine, longest_silence
 
 from agent.emulators.mind import Reply, answer
 from agent.emulators.stage import Stage, open_stage
@@ -46,7 +46,7 @@ HOLE_MS, ADDED_MS = 60.0, 200.0
 COUGH_S = 8.0
 """How long after a noise one listens for the agent."""
 BEFORE_TALKING_OVER_S = 1.2
-LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 35, 50, 65, 80), "stock": (4, 6, 8, 10, 12)}
+LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 35, 50, 65, 80), "stock": (2, 4, 6, 8, 10, 12)}
 
 
 @dataclass
@@ -344,16 +344,6 @@ async def _cough(side: Side, bench: Bench) -> float:
         return longest_silence(line.voices, began, time.monotonic(), cut_short=bool(line.clears))
 
 
-def longest_silence(voices: Sequence[tuple[float, float]], since: float, until: float, *, cut_short: bool) -> float:
-    """In ms. The silence after the last voice counts when the agent had been cut short, and not when it had ended."""
-    heard_until, longest = since, 0.0
-    for start, end in voices:
-        if end > since:
-            longest, heard_until = max(longest, start - heard_until), end
-    silent_to_the_end = until - heard_until if cut_short and heard_until - since < 2.0 else 0.0
-    return max(longest, silent_to_the_end) * 1000
-
-
 # Many at once
 
 
@@ -531,7 +521,7 @@ async def _climb(bench: Bench, side: Side, alone: dict[str, float], window_s: fl
     if side.name == "ours" and bench.asked.levels:
         levels = tuple(bench.asked.levels)
     elif bench.asked.quick:
-        levels = (20,) if side.name == "ours" else (4,)
+        levels = (20,) if side.name == "ours" else (2,)
     climbed: list[Crowd] = []
     for calls in levels:
         climbed.append(await crowd_of(bench, side, calls, window_s))

@@ -186,7 +186,10 @@ async def running(name: Name, stage: Stage, **overrides: Any) -> AsyncGenerator[
     start = _ours if name == "ours" else _stock
     async with start(stage, port, overrides) as (command, environment, door):
         process = await asyncio.create_subprocess_exec(
-            *command, env={**os.environ, **environment}, preexec_fn=_on_server_core, stdout=asyncio.subprocess.DEVNULL
+            *command,
+            env={**os.environ, "LOGURU_LEVEL": "ERROR", **environment},
+            preexec_fn=_on_server_core,
+            stdout=asyncio.subprocess.DEVNULL,
         )
         try:
             await _serving(port, process)

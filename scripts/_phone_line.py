@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
@@ -325,3 +325,13 @@ class PhoneLine(asyncio.Protocol):
         self._write(masked(_json({"event": "stop", "sequenceNumber": "5", "stop": stop, "streamSid": STREAM_SID})))
         self._write(masked((1000).to_bytes(2, "big"), _CLOSE))
         self.close()
+
+
+def longest_silence(voices: Sequence[tuple[float, float]], since: float, until: float, *, cut_short: bool) -> float:
+    """In ms. The silence after the last voice counts when the agent had been cut short, and not when it had ended."""
+    heard_until, longest = since, 0.0
+    for start, end in voices:
+        if end > since:
+            longest, heard_until = max(longest, start - heard_until), end
+    silent_to_the_end = until - heard_until if cut_short and heard_until - since < 2.0 else 0.0
+    return max(longest, silent_to_the_end) * 1000

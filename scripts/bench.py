@@ -46,7 +46,13 @@ CALLS = {
 """All in `_bench_calls.py`, one JSON form: rows."""
 SLOWLY = ("greeting", "latency")
 """Measured again with vendors at their published medians."""
-QUICK = {"knowledge": ("--shops", "500", "--lookups", "500"), "bookings": ("--rounds", "3", "--bookers", "10")}
+USUAL = {"relay": ("--rounds", "2", "--seconds", "15")}
+"""In a run of everything, which takes forty minutes at most; by itself it has its own defaults."""
+QUICK = {
+    "knowledge": ("--shops", "500", "--lookups", "500"),
+    "relay": ("--rounds", "1", "--seconds", "4", "--runs", "rooms20x10"),
+    "bookings": ("--rounds", "3", "--bookers", "10"),
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -107,11 +113,10 @@ def _all(quick: bool) -> dict[str, Any]:
             found = _in_its_process(name, ["--quick"] if quick else [], folder)
             told["rows"] += found["rows"]
             told["conditions"][name] = found["conditions"]
-        for name in SLOWLY:
-            found = _in_its_process(name, ["--vendors", "published", *(["--quick"] if quick else [])], folder)
-            told["published"] += found["rows"]
+        for name in () if quick else SLOWLY:
+            told["published"] += _in_its_process(name, ["--vendors", "published", "--rounds", "3"], folder)["rows"]
         for name in MEASUREMENTS:
-            told[name] = _in_its_process(name, QUICK[name] if quick else [], folder)
+            told[name] = _in_its_process(name, QUICK[name] if quick else USUAL.get(name, ()), folder)
     return {**told, "machine": asdict(machine)}
 
 

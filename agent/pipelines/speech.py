@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from cartesia import AsyncCartesia
 from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
@@ -87,7 +87,7 @@ class SharedClientLLM(OpenAILLMService):
             system_instruction=assert_given(self._settings.system_instruction),
             convert_developer_to_user=not self.supports_developer_role,
         )
-        params = self.build_chat_completion_params(asked)
+        params = cast("dict[str, Any]", self.build_chat_completion_params(asked))
         return await streamed(self._shared, params)
 
     async def speak(self, text: str) -> None:

@@ -16,7 +16,8 @@ _DATA = "data:"
 class Part(dict[str, Any]):
     """A JSON object whose fields are attributes; those it does not have are None."""
 
-    __getattr__ = dict.get
+    def __getattr__(self, name: str) -> Any:
+        return self.get(name)
 
 
 class TokenStream(AsyncStream[ChatCompletionChunk]):
@@ -42,7 +43,7 @@ class TokenStream(AsyncStream[ChatCompletionChunk]):
 
 
 def _message_of(error: object) -> str:
-    message = error.get("message") if isinstance(error, Mapping) else None
+    message = error.message if isinstance(error, Part) else None
     return message if isinstance(message, str) and message else "An error occurred during streaming"
 
 

@@ -12,8 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from agent.emulators.audio import FRAME, silence
 from agent.emulators.voice import speak
-from scripts._bench_calls import longest_silence
-from scripts._phone_line import STREAM_SID, PhoneLine, utterance
+from scripts._phone_line import STREAM_SID, PhoneLine, longest_silence, utterance
 
 
 @asynccontextmanager
