@@ -539,7 +539,7 @@ async def memory(bench: Bench) -> None:
     """What a call adds while it lasts, and what a thousand leave behind."""
     per_call: dict[Name, float | None] = {"ours": None, "stock": None}
     left: dict[Name, float | None] = {"ours": None, "stock": None}
-    many = 45 if bench.asked.quick else 300
+    many = 45 if bench.asked.quick else 600
     for name in _sides(bench):
         async with running(name, bench.stage) as side:
             await warmed(side, bench)
@@ -547,7 +547,7 @@ async def memory(bench: Bench) -> None:
             calls, idle = (20 if name == "ours" else 5), side.rss_mb
             at_once = await bench.round(lambda side=side, calls=calls: _rss_with(side, bench, calls))
             per_call[name] = (at_once - idle) / calls
-            left[name] = await _slope(side, many if name == "ours" else many // 3)
+            left[name] = await _slope(side, many if name == "ours" else many // 6)
     bench.row("mb_per_call", "MB", per_call["ours"], per_call["stock"], 20)
     bench.row("mb_per_1000_calls", "MB", left["ours"], left["stock"], many)
 
@@ -570,7 +570,7 @@ async def _rss_with(side: Side, bench: Bench, calls: int) -> float:
 
 
 async def _slope(side: Side, calls: int) -> float:
-    """MB that memory grows by in a thousand short calls, once the first third is over; five at once."""
+    """MB that memory grows by in a thousand short calls, once the first half is over; five at once."""
     rss: list[tuple[int, float]] = []
     done = 0
 
@@ -584,7 +584,7 @@ async def _slope(side: Side, calls: int) -> float:
             rss.append((done, side.rss_mb))
 
     await asyncio.gather(*(ring() for _ in range(5)))
-    late = [(n, mb) for n, mb in rss if n > calls / 3]
+    late = [(n, mb) for n, mb in rss if n > calls / 2]
     return statistics.linear_regression([n for n, _ in late], [mb for _, mb in late]).slope * 1000
 
 

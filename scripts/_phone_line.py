@@ -24,6 +24,7 @@ from agent.emulators.audio import FRAME, FRAME_MS, SILENT, frames, is_voiced
 STREAM_SID = "MZ" + "0" * 32
 _TICK_S = FRAME_MS / 1000
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
+_GOODBYE_S = 2.0
 _UNDERRUN_S = (0.005, 1.0)
 """A hole in the middle of a voice, not one between two answers."""
 
@@ -324,7 +325,11 @@ class PhoneLine(asyncio.Protocol):
         stop = {"accountSid": "AC" + "0" * 32, "callSid": call_sid}
         self._write(masked(_json({"event": "stop", "sequenceNumber": "5", "stop": stop, "streamSid": STREAM_SID})))
         self._write(masked((1000).to_bytes(2, "big"), _CLOSE))
-        self.close()
+        self._stop()
+        self.closed = True
+        self._news.set()
+        if self._transport is not None:
+            self._loop.call_later(_GOODBYE_S, self._transport.close)  # should the server not close it first
 
 
 def longest_silence(voices: Sequence[tuple[float, float]], since: float, until: float, *, cut_short: bool) -> float:
