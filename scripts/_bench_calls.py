@@ -13,7 +13,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -214,12 +214,10 @@ async def both(bench: Bench, work: Callable[[Side], Awaitable[list[T]]], rounds:
 @asynccontextmanager
 async def _running(bench: Bench) -> AsyncGenerator[list[Side]]:
     """The sides asked for, each warmed by a call. The one that is not being called sleeps."""
-    from contextlib import AsyncExitStack
-
     async with AsyncExitStack() as stack:
-        sides = [await stack.enter_async_context(running(name, bench.stage)) for name in _sides(bench)]
-        for side in sides:
-            await warmed(side, bench)
+        starting = (stack.enter_async_context(running(name, bench.stage)) for name in _sides(bench))
+        sides = list(await asyncio.gather(*starting))
+        await asyncio.gather(*(warmed(side, bench) for side in sides))
         yield sides
 
 
@@ -233,7 +231,7 @@ async def greeting(bench: Bench) -> None:
         async with a_call(side) as line:
             return [(await line.voice_arrives(line.started_at) - line.started_at) * 1000]
 
-    found = await both(bench, one, _rounds(bench, 20, 3))
+    found = await both(bench, one, _rounds(bench, 20, 2))
     bench.row("greeting_ms", "ms", _median(found["ours"]), _median(found["stock"]), len(found["ours"]))
 
 
@@ -484,7 +482,7 @@ async def crowd_of(bench: Bench, side: Side, calls: int, window_s: float) -> Cro
 
 async def capacity(bench: Bench) -> None:
     """How many calls one core holds well, what a call costs at twenty, and what becomes of half as many again."""
-    window_s = 12.0 if bench.asked.quick else 30.0
+    window_s = 6.0 if bench.asked.quick else 30.0
     holds: dict[Name, int] = {"ours": 0, "stock": 0}
     costs: dict[Name, float | None] = {"ours": None, "stock": None}
     overload: dict[Name, float | None] = {"ours": None, "stock": None}
@@ -539,15 +537,16 @@ async def memory(bench: Bench) -> None:
     """What a call adds while it lasts, and what a thousand leave behind."""
     per_call: dict[Name, float | None] = {"ours": None, "stock": None}
     left: dict[Name, float | None] = {"ours": None, "stock": None}
-    many = 45 if bench.asked.quick else 600
+    many = 600
     for name in _sides(bench):
         async with running(name, bench.stage) as side:
             await warmed(side, bench)
             await asyncio.sleep(1)
-            calls, idle = (20 if name == "ours" else 5), side.rss_mb
+            calls, idle = (20 if name == "ours" else 4), side.rss_mb
             at_once = await bench.round(lambda side=side, calls=calls: _rss_with(side, bench, calls))
             per_call[name] = (at_once - idle) / calls
-            left[name] = await _slope(side, many if name == "ours" else many // 6)
+            if not bench.asked.quick:
+                left[name] = await _slope(side, many if name == "ours" else many // 6)
     bench.row("mb_per_call", "MB", per_call["ours"], per_call["stock"], 20)
     bench.row("mb_per_1000_calls", "MB", left["ours"], left["stock"], many)
 
@@ -556,14 +555,14 @@ async def _rss_with(side: Side, bench: Bench, calls: int) -> float:
     """Memory while so many talk at once."""
 
     async def one(at: int) -> None:
-        await asyncio.sleep(at * 0.2)
+        await asyncio.sleep(at * 0.1)
         async with a_call(side) as line:
             await line.agent_done(line.started_at)
             await line.say(bench.words.ask)
             await asyncio.sleep(6)
 
     tasks = [asyncio.create_task(one(at)) for at in range(calls)]
-    await asyncio.sleep(calls * 0.2 + 6)
+    await asyncio.sleep(calls * 0.1 + 6)
     rss = side.rss_mb
     await asyncio.gather(*tasks)
     return rss

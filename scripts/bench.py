@@ -48,11 +48,6 @@ SLOWLY = ("greeting", "latency")
 """Measured again with vendors at their published medians."""
 USUAL = {"relay": ("--rounds", "2", "--seconds", "15")}
 """In a run of everything, which takes forty minutes at most; by itself it has its own defaults."""
-QUICK = {
-    "knowledge": ("--shops", "500", "--lookups", "500"),
-    "relay": ("--rounds", "1", "--seconds", "4", "--runs", "rooms20x10"),
-    "bookings": ("--rounds", "3", "--bookers", "10"),
-}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -86,7 +81,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         if name in CALLS or name == "all":
             command.add_argument("--svg", metavar="FILE", help="the rows of calls as a picture")
         if name == "all":
-            command.add_argument("--quick", action="store_true", help="less of everything, five minutes at most")
+            command.add_argument("--quick", action="store_true", help="a few calls and nothing else: some five minutes")
         elif name in given:
             _module(name).add_arguments(command)
     return parser
@@ -115,8 +110,8 @@ def _all(quick: bool) -> dict[str, Any]:
             told["conditions"][name] = found["conditions"]
         for name in () if quick else SLOWLY:
             told["published"] += _in_its_process(name, ["--vendors", "published", "--rounds", "3"], folder)["rows"]
-        for name in MEASUREMENTS:
-            told[name] = _in_its_process(name, QUICK[name] if quick else USUAL.get(name, ()), folder)
+        for name in () if quick else MEASUREMENTS:
+            told[name] = _in_its_process(name, USUAL.get(name, ()), folder)
     return {**told, "machine": asdict(machine)}
 
 
