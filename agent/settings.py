@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     flux_model: str = "flux-general-en"
     nova_model: str = "nova-3"
     eager_end_of_turn: bool = True
+    guess_after_quiet_ms: Annotated[int, Field(ge=0, le=500)] = 80
     openai_model: str = "gpt-4.1-mini"
     cartesia_model: str = "sonic-3.5"
     cartesia_voice: str = "a0e99841-438c-4a64-b679-ae501e7d6091"
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     greeting_wait_ms: Annotated[int, Field(gt=0, le=5000)] = 1500
     ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
     max_calls: Annotated[int, Field(gt=0)] = 50
+    max_loop_late_ms: Annotated[float, Field(gt=0)] = 25.0
     max_call_s: Annotated[int, Field(gt=0)] = 1800
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0

@@ -11,6 +11,7 @@ from typing import Protocol
 from agent.errors import AccessError, NotFound
 from agent.events import EndReason
 from agent.model import AudioFrame, OperatorCommand
+from agent.pulse import Pulse
 
 STOP_S = 10.0
 """How long a stopped call may take to tidy up."""
@@ -44,8 +45,10 @@ class Supervised(Protocol):
 class Switchboard:
     """Admits calls, knows the live ones, remembers how the ended ones ended. Implements `CallControl` for them."""
 
-    def __init__(self, max_calls: int) -> None:
+    def __init__(self, max_calls: int, pulse: Pulse | None = None, *, most_late_ms: float = 0.0) -> None:
+        """With a `pulse`, no call is answered while the loop runs later than `most_late_ms`."""
         self._max_calls = max_calls
+        self._pulse, self._most_late_ms = pulse, most_late_ms
         self._lines: dict[str, LiveCall | None] = {}
         self._endings: OrderedDict[str, EndReason] = OrderedDict()
         self._idle = asyncio.Event()
@@ -60,6 +63,9 @@ class Switchboard:
 
     def has_room(self) -> bool:
         """Whether one more call can be answered well."""
+        return self._has_line() and (self._pulse is None or self._pulse.late_ms <= self._most_late_ms)
+
+    def _has_line(self) -> bool:
         return not self.draining and len(self._lines) < self._max_calls
 
     def ending_of(self, call_sid: str) -> EndReason | None:
@@ -75,7 +81,7 @@ class Switchboard:
         """
         if call_sid in self._lines:
             raise AccessError("call_already_live", f"call {call_sid} is already on the line")
-        if not self.has_room():
+        if not self._has_line():  # one that was answered is not sent away for a loop that has come to be late
             raise AccessError("no_room", "no room for another call")
         self._lines[call_sid] = None
         self._idle.clear()

@@ -26,6 +26,7 @@ from agent.knowledge.shelf import StoreShelf
 from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
 from agent.ports import Clock, EventBus
+from agent.pulse import Pulse
 from agent.settings import Settings
 from agent.stores.choice import Store, open_store
 from agent.stores.ledger import Ledger
@@ -82,7 +83,9 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         phrases = Phrases(settings, speech.cartesia, settings.database_path.parent / "phrases")
         await stack.enter_async_context(phrases.following(knowledge))
         await stack.enter_async_context(_rendering_greetings(knowledge, phrases))
-        switchboard = Switchboard(settings.max_calls)
+        pulse = Pulse()
+        await stack.enter_async_context(pulse.beating())
+        switchboard = Switchboard(settings.max_calls, pulse, most_late_ms=settings.max_loop_late_ms)
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
         shelf = StoreShelf(store, bus, clock)
         onboarding = Onboarding(store, shelf, Scraper.of(settings), site_reader(settings), clock=clock)

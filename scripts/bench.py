@@ -3,9 +3,11 @@
     python scripts/bench.py knowledge [--shops 10000] [--json FILE]
     python scripts/bench.py relay [--rounds 5] [--seconds 30] [--runs rooms20x10 redis2] [--json FILE]
     python scripts/bench.py bookings [--rounds 20] [--bookers 50] [--backend both] [--json FILE]
-    python scripts/bench.py all [--json FILE]
+    python scripts/bench.py greeting|latency|bargein|capacity|memory|startup [--quick] [--json FILE]
+    python scripts/bench.py all [--quick] [--json FILE]
 
-One file a measurement: `_bench_NAME.py` with `add_arguments(parser)` and `async measure(arguments)`, which returns
+Calls are measured on ours and on a plain Pipecat bot side by side (`_bench_calls.py`). Else one file a measurement:
+`_bench_NAME.py` with `add_arguments(parser)` and `async measure(arguments)`, which returns
 `list[Figure]`, or `Measured` where its JSON has a form of its own. Nothing leaves the machine. Exit codes: 0 measured,
 1 it failed, 2 what was given is wrong. Whether a figure meets its target is told, not judged: a shared machine has bad
 moments; what is wrong at any speed, as something booked twice, is a failure.
@@ -14,33 +16,52 @@ moments; what is wrong at any speed, as something booked twice, is a failure.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+import uvloop
 from _bench import Figure, Measured, Report, observed, show
+from _bench_picture import picture
 
 MEASUREMENTS = {
     "knowledge": "ten thousand shops in memory: start, refresh, lookup, memory",
     "relay": "how fast words reach hundreds of browsers, and how soon a call is on the wall",
     "bookings": "fifty callers want overlapping times at once: who gets one, and how long each waits",
 }
+CALLS = {
+    "greeting": "from `start` to the first voice, beside a plain Pipecat bot",
+    "latency": "from a caller's last voice to the answer's first, with and without a tool",
+    "bargein": "how soon the agent falls silent for a caller, and what a cough does",
+    "capacity": "how many calls a core holds, what one costs, and what becomes of too many",
+    "memory": "what a call adds, and what a thousand leave behind",
+    "startup": "what the first caller of a process waits for",
+}
+"""All in `_bench_calls.py`, one JSON form: rows."""
+SLOWLY = ("greeting", "latency")
+"""Measured again with vendors at their published medians."""
+USUAL = {"relay": ("--rounds", "2", "--seconds", "15")}
+"""In a run of everything, which takes forty minutes at most; by itself it has its own defaults."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = list(sys.argv[1:] if words is None else words)
+    if given[:1] == ["--quick"]:
+        given.insert(0, "all")
     arguments = _parser(given).parse_args(given)
     try:
-        told, faults = (_all(), ()) if arguments.what == "all" else _one(arguments)
+        told, faults = (_all(arguments.quick), ()) if arguments.what == "all" else _one(arguments)
         if arguments.json is not None:
-            _write(told, arguments.json)
+            _write(json.dumps(told, indent=2) + "\n", arguments.json)
+        if getattr(arguments, "svg", None) is not None:
+            _write(picture(cast("dict[str, Any]", told)["rows"]), arguments.svg)
     except (OSError, subprocess.CalledProcessError) as why:
         faults = (str(why),)
     for fault in faults:
@@ -52,44 +73,59 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """Only the measurement that was named is loaded: some load the whole pipeline."""
     parser = argparse.ArgumentParser(description="Measure the house on this machine.")
     commands = parser.add_subparsers(dest="what", required=True)
-    for name, about in {**MEASUREMENTS, "all": "every measurement with its defaults"}.items():
+    for name, about in {**MEASUREMENTS, **CALLS, "all": "every measurement with its defaults"}.items():
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument(
             "--json", nargs="?", const="-", metavar="FILE", help="figures on standard output or in FILE"
         )
-        if name in given and name != "all":
+        if name in CALLS or name == "all":
+            command.add_argument("--svg", metavar="FILE", help="the rows of calls as a picture")
+        if name == "all":
+            command.add_argument("--quick", action="store_true", help="a few calls and nothing else: some five minutes")
+        elif name in given:
             _module(name).add_arguments(command)
     return parser
 
 
 def _one(arguments: argparse.Namespace) -> tuple[object, tuple[str, ...]]:
     """Its JSON, and what must not be."""
-    chosen = {name: value for name, value in vars(arguments).items() if name not in ("what", "json")}
+    chosen = {name: value for name, value in vars(arguments).items() if name not in ("what", "json", "svg")}
     with observed() as machine:
-        found = cast("Measured | list[Figure]", asyncio.run(_module(arguments.what).measure(arguments)))
+        found = cast("Measured | list[Figure]", uvloop.run(_module(arguments.what).measure(arguments)))
     figures = found.figures if isinstance(found, Measured) else found
     report = Report(arguments.what, chosen, machine, figures)
     show(report, to=sys.stderr if arguments.json == "-" else sys.stdout)
-    return (found.form, found.faults) if isinstance(found, Measured) else ([report.as_json()], ())
+    if not isinstance(found, Measured):
+        return [report.as_json()], ()
+    return ({**found.form, "machine": asdict(machine)} if "rows" in found.form else found.form), found.faults
 
 
-def _all() -> dict[str, Any]:
-    """Each by its name, in a process of its own, so that none pays for another's memory."""
-    told: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder:
-        for name in MEASUREMENTS:
-            out = Path(folder) / f"{name}.json"
-            subprocess.run([sys.executable, __file__, name, "--json", str(out)], check=True)
-            told[name] = json.loads(out.read_text())
-    return told
+def _all(quick: bool) -> dict[str, Any]:
+    """Each by its name, in a process of its own, so that none pays for another's memory. Those of calls are rows."""
+    told: dict[str, Any] = {"rows": [], "published": [], "conditions": {}}
+    with observed() as machine, tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder:
+        for name in CALLS:
+            found = _in_its_process(name, ["--quick"] if quick else [], folder)
+            told["rows"] += found["rows"]
+            told["conditions"][name] = found["conditions"]
+        for name in () if quick else SLOWLY:
+            told["published"] += _in_its_process(name, ["--vendors", "published", "--rounds", "3"], folder)["rows"]
+        for name in () if quick else MEASUREMENTS:
+            told[name] = _in_its_process(name, USUAL.get(name, ()), folder)
+    return {**told, "machine": asdict(machine)}
+
+
+def _in_its_process(name: str, more: Sequence[str], folder: str) -> Any:
+    out = Path(folder) / "out.json"
+    subprocess.run([sys.executable, __file__, name, *more, "--json", str(out)], check=True)
+    return json.loads(out.read_text())
 
 
 def _module(name: str) -> Any:
-    return import_module(f"_bench_{name}")
+    return import_module("_bench_calls" if name in CALLS else f"_bench_{name}")
 
 
-def _write(told: object, where: str) -> None:
-    text = json.dumps(told, indent=2) + "\n"
+def _write(text: str, where: str) -> None:
     if where == "-":
         sys.stdout.write(text)
     else:

@@ -150,7 +150,7 @@ class Caller:
         headers = {"User-Agent": "TwilioProxy/1.1", "Accept": "*/*", **self._sign(public, form, signing)}
         if cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        here = URL(self._reachable(public), encoded=True)  # Twilio asks for what it has signed, letter for letter
+        here = URL(self.reachable(public), encoded=True)  # Twilio asks for what it has signed, letter for letter
         async with self.session.post(here, data=dict(form), headers=headers) as response:
             if cookies is not None:
                 cookies.update({name: morsel.value for name, morsel in response.cookies.items()})
@@ -168,7 +168,7 @@ class Caller:
         public = urljoin(self.public_url.replace("http", "ws", 1) + "/", url)
         return await open_media_socket(
             self.session,
-            self._reachable(public),
+            self.reachable(public),
             account_sid=self.rest.account_sid,
             call_sid=call_sid or "CA" + uuid.uuid4().hex,
             stream_sid="MZ" + uuid.uuid4().hex,
@@ -181,7 +181,7 @@ class Caller:
         signature = self._validator.compute_signature(url, dict(form))
         return {"X-Twilio-Signature": signature if signing == "right" else "wrong" + signature[5:]}
 
-    def _reachable(self, public: str) -> str:
+    def reachable(self, public: str) -> str:
         """Where a public address is on this machine; addresses of others stay as they are."""
         asked, ours, here = urlsplit(public), urlsplit(self.public_url), urlsplit(self.server_url)
         if asked.netloc != ours.netloc:

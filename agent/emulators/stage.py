@@ -57,6 +57,7 @@ class Stage:
             "twilio_base_url": self.twilio.base_url,
             "supabase_url": "",
             "database_path": self.database_path,
+            "max_loop_late_ms": 10_000,  # vendors and callers run on the same loop, and on a machine with other work
         }
         return Settings(**{**ours, **overrides})
 

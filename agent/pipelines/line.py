@@ -52,6 +52,9 @@ MARK_EVERY_MS = 200.0
 """How finely we know what was heard. Twilio answers every mark, so finer costs messages both ways."""
 CHUNK_MS = 200
 MAX_PAYLOAD = 64 * 1024
+MEDIA_BEGINS, PAYLOAD_BEGINS = '{"event":"media"', '"payload":"'
+OUTPUT_CHUNK_MS = 100
+"""Audio travels to the line in pieces of this length: each costs a walk along the frames' road."""
 NO_SOUND_OF_ITS_OWN = float("-inf")
 """Where a frame without audio stands in the written audio: heard as soon as what came before it was."""
 GOODBYE_TIMEOUT_S = 10.0
@@ -97,6 +100,12 @@ class Ear(Protocol):
         ...
 
 
+class Hearer(Protocol):
+    """Who makes words of the caller's sound without needing frames of it."""
+
+    async def hear(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> None: ...
+
+
 class Line:
     """One call's two-way audio with Twilio, from the `start` message on."""
 
@@ -109,6 +118,8 @@ class Line:
         self.malformed = 0
         self.listener: LineListener | None = None
         self.ears: list[Ear] = []
+        self.hearer: Hearer | None = None
+        """Given the caller's sound in place of the pipeline, where there is one."""
         self.began_at = asyncio.get_running_loop().time()
         self.is_attended = False
         """An operator talks with the caller: what the caller says interrupts nobody."""
@@ -180,12 +191,13 @@ class Line:
         """A turn was heard: the clock of voice-to-voice runs from the caller's last voiced audio."""
         self._answer_due_since = self._caller_voice_at
 
-    def caller_audio(self, ulaw: bytes, pcm: bytes) -> None:
-        """Note when the caller's voice was last on the line, and let it be heard."""
+    def caller_audio(self, ulaw: bytes, pcm: bytes) -> bool:
+        """Note when the caller's voice was last on the line, and let it be heard; whether there is voice in this."""
         for ear in self.ears:
             ear.caller_sound(ulaw)
-        if audioop.rms(pcm, 2) > VOICED_RMS:
+        if voiced := audioop.rms(pcm, 2) > VOICED_RMS:
             self._caller_voice_at = asyncio.get_running_loop().time()
+        return voiced
 
     def caller_keyed(self) -> None:
         """Note when a key was last pressed: an answer to a keyed number is waited for from then on."""
@@ -221,13 +233,15 @@ class LineSerializer(TwilioFrameSerializer):
         return await super().serialize(frame)
 
     async def deserialize(self, data: str | bytes) -> Frame | None:
+        if isinstance(data, str) and (payload := _sound_of(data)) is not None:
+            return await self._audio(payload)
         message = _parse(data)
         if message is None:
             self._line.malformed += 1
             return None
         match message.get("event"):
             case "media":
-                return self._audio(message.get("media"))
+                return await self._audio(_field(message.get("media"), "payload"))
             case "mark":
                 self._line.playout.reached(str(_field(message.get("mark"), "name") or ""))
             case "dtmf":
@@ -238,8 +252,7 @@ class LineSerializer(TwilioFrameSerializer):
                 self._line.malformed += message.get("event") not in ("connected", "start")
         return None
 
-    def _audio(self, media: object) -> Frame | None:
-        payload = _field(media, "payload")
+    async def _audio(self, payload: object) -> Frame | None:
         try:
             if not isinstance(payload, str) or not 0 < len(payload) <= MAX_PAYLOAD:
                 raise ValueError("no payload")
@@ -248,7 +261,10 @@ class LineSerializer(TwilioFrameSerializer):
             self._line.malformed += 1
             return None
         pcm = audioop.ulaw2lin(ulaw, 2)
-        self._line.caller_audio(ulaw, pcm)
+        voiced = self._line.caller_audio(ulaw, pcm)
+        if self._line.hearer is not None:
+            await self._line.hearer.hear(pcm, sample_rate=SAMPLE_RATE, voiced=voiced)
+            return None
         return InputAudioRawFrame(audio=pcm, sample_rate=SAMPLE_RATE, num_channels=1)
 
     def _digit(self, digit: object) -> Frame | None:
@@ -357,8 +373,8 @@ class LineOutput(FastAPIWebsocketOutputTransport):
 
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
         if direction is FrameDirection.DOWNSTREAM:
-            if isinstance(frame, TTSStartedFrame):
-                return  # released when its turn comes to be heard
+            if isinstance(frame, (TTSStartedFrame, OutputAudioRawFrame)):
+                return  # released when its turn comes to be heard; sound ends here
             if isinstance(frame, BotStoppedSpeakingFrame):
                 await self._line.mark()
         await super().push_frame(frame, direction)
@@ -385,6 +401,7 @@ class LineTransport(FastAPIWebsocketTransport):
             audio_in_sample_rate=SAMPLE_RATE,
             audio_out_sample_rate=SAMPLE_RATE,
             audio_out_end_silence_secs=0,
+            audio_out_10ms_chunks=OUTPUT_CHUNK_MS // 10,
             serializer=LineSerializer(line),
         )
         super().__init__(line.websocket, params)
@@ -404,6 +421,14 @@ def spread_words(text: str, total_ms: float) -> list[tuple[str, float]]:
         starts.append((word, at))
         at += total_ms * (len(word) + 1) / letters
     return starts
+
+
+def _sound_of(data: str) -> str | None:
+    """The payload of a media message as Twilio writes it, fifty times a second, without reading the rest."""
+    if not data.startswith(MEDIA_BEGINS) or (begin := data.find(PAYLOAD_BEGINS)) < 0:
+        return None
+    begin += len(PAYLOAD_BEGINS)
+    return data[begin:end] if (end := data.find('"', begin)) > 0 else None
 
 
 def _parse(data: str | bytes) -> dict[str, Any] | None:

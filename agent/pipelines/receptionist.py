@@ -29,6 +29,7 @@ from agent.knowledge.prompt import AiContext, key_terms
 from agent.model import Shop
 from agent.pipelines.appointments import Appointments
 from agent.pipelines.greeting import Phrases, wording
+from agent.pipelines.hearing import DeepgramOnLine
 from agent.pipelines.keypad import Keypad
 from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
 from agent.pipelines.speech import SpeechStack
@@ -146,6 +147,8 @@ class Receptionist:
         pair = LLMContextAggregatorPair(self._context, user_params=user_turns(self._settings))
         user, assistant = pair.user(), pair.assistant()
         transport = self._line.transport()
+        if isinstance(call.stt, DeepgramOnLine):
+            self._line.hearer, call.llm.on_guess = call.stt, call.stt.taken_up
         self._tap.follow(user, assistant, call.tts)
         user.add_event_handler("on_user_turn_started", self._caller_spoke)
         user.add_event_handler("on_user_turn_stopped", self._caller_stopped)

@@ -7,12 +7,13 @@ Which vendor address is used is a setting, so emulators and real vendors are rea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from cartesia import AsyncCartesia
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
+from openai.types.chat import ChatCompletionChunk
 from pipecat.frames.frames import (
     Frame,
     FunctionCallFromLLM,
@@ -22,13 +23,17 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
     TTSSpeakFrame,
 )
+from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.cartesia.tts import CartesiaTTSService
-from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.stt_service import STTService
+from pipecat.utils.types import assert_given
 
+from agent.pipelines.clauses import ClauseAggregator
+from agent.pipelines.hearing import DeepgramOnLine
+from agent.pipelines.tokens import streamed
 from agent.settings import Settings
 
 EAGER_THRESHOLD = 0.5
@@ -53,6 +58,8 @@ class SharedClientLLM(OpenAILLMService):
         self._answered.set()
         self.is_silent = False
         """Turns are heard and remembered, and not answered."""
+        self.on_guess: Callable[[], Awaitable[None]] | None = None
+        """Called when an answer to a turn that may go on is begun."""
         super().__init__(**kwargs)
 
     def create_client(self, *_: object, **__: object) -> AsyncOpenAI:
@@ -72,6 +79,17 @@ class SharedClientLLM(OpenAILLMService):
         if isinstance(frame, LLMFullResponseEndFrame):
             self._answered.set()
 
+    async def get_chat_completions(self, context: LLMContext) -> AsyncStream[ChatCompletionChunk]:
+        if self._speculation_gate.is_speculating and self.on_guess is not None:
+            await self.on_guess()
+        asked = await self.get_llm_adapter().get_llm_invocation_params(
+            context,
+            system_instruction=assert_given(self._settings.system_instruction),
+            convert_developer_to_user=not self.supports_developer_role,
+        )
+        params = cast("dict[str, Any]", self.build_chat_completion_params(asked))
+        return await streamed(self._shared, params)
+
     async def speak(self, text: str) -> None:
         """Have words of ours spoken, as an answer of their own after the model's.
 
@@ -89,6 +107,14 @@ class SharedClientLLM(OpenAILLMService):
         # Arguments that are no JSON object would be an error of the vendor's to Pipecat, which ends the call.
         calls = (call if isinstance(call.arguments, dict) else replace(call, arguments={}) for call in function_calls)
         await super().run_function_calls([*calls])
+
+
+class EarlyCartesia(CartesiaTTSService):
+    """Cartesia, given an answer's first clause as soon as the model has written it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._text_aggregator = ClauseAggregator()
 
 
 class SpeechStack:
@@ -120,13 +146,14 @@ class SpeechStack:
 
     def _flux(self, key_terms: tuple[str, ...]) -> STTService:
         eager = self._settings.eager_end_of_turn
-        return DeepgramFluxSTTService(
+        return DeepgramOnLine(
             api_key=self._settings.deepgram_api_key.get_secret_value(),
             url=f"{self._settings.deepgram_base_url}/v2/listen",
             enable_eager_end_of_turn=eager,
+            guess_after_ms=self._settings.guess_after_quiet_ms if eager else 0,
             # Flux decides turns itself; nothing behind it needs the audio.
             audio_passthrough=False,
-            settings=DeepgramFluxSTTService.Settings(
+            settings=DeepgramOnLine.Settings(
                 model=self._settings.flux_model,
                 keyterm=list(key_terms),
                 eager_eot_threshold=EAGER_THRESHOLD if eager else None,
@@ -158,7 +185,7 @@ class SpeechStack:
         )
 
     def _tts(self, voice_id: str) -> CartesiaTTSService:
-        return CartesiaTTSService(
+        return EarlyCartesia(
             api_key=self._settings.cartesia_api_key.get_secret_value(),
             url=f"{websocket_url(self._settings.cartesia_base_url)}/tts/websocket",
             settings=CartesiaTTSService.Settings(

@@ -68,3 +68,19 @@ def test_a_percentile_is_a_value_that_was_measured():
     assert [percentile(hundred, share) for share in (0, 0.01, 0.5, 0.99, 0.991, 1)] == [1, 1, 50, 99, 100, 100]
     assert percentile([7.0], 0.99) == 7
     assert percentile([1.0, 2.0], 0.5) == 1
+
+
+def test_calls_are_measured_on_both_sides_in_one_run(start: Start, tmp_path: Path):
+    out, svg = tmp_path / "out.json", tmp_path / "out.svg"
+    process = start("bench.py", "greeting", "--rounds", "1", "--json", out, "--svg", svg)
+    told, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    measured = json.loads(out.read_text())
+    (row,) = measured["rows"]
+    assert set(row) == {"name", "unit", "ours", "stock", "ratio", "n", "generator_late_ms_p99"}
+    assert (row["name"], row["unit"], row["n"]) == ("greeting_ms", "ms", 1)
+    assert 0 < row["ours"] < row["stock"]
+    assert measured["machine"]["cores"] >= 1
+    assert measured["conditions"]["vendors"] == "low"
+    assert "greeting_ms, stock" in told
+    assert svg.read_text().count("<rect") == 4

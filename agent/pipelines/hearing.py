@@ -1,0 +1,121 @@
+"""The caller's sound on its way to Flux, past the frames' road, and a guess at the turn's end from its silence.
+
+In frames, every 20 ms of every call would go through three processors, six queues and as many tasks: half of what a
+call costs, for sound that only the vendor needs. Turns, words and everything else go the usual way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipecat.frames.frames import InputAudioRawFrame
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
+from pipecat.turns.user_stop import NormalizedMatch
+
+PACKET_MS = 80
+"""What Flux works in; it recommends this length (Deepgram, "Flux quickstart")."""
+LEAST_WORDS = 2
+"""A guess on less is an answer to "I"."""
+
+
+class DeepgramOnLine(DeepgramFluxSTTService):
+    """Flux, given what is heard by the line itself. Mutes, reconnects and counts as Pipecat's does.
+
+    Its own prediction of a turn's end comes a quarter of a second after the last voice. Most of that is the silence it
+    needs to be sure of; to begin an answer that is held until the turn's end is confirmed, and dropped when the words
+    change, a shorter one will do: that is the guess, at `guess_after_ms` of silence (0: none).
+    """
+
+    def __init__(self, *, guess_after_ms: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._guess_after_ms = guess_after_ms
+        self._same = NormalizedMatch()
+        self._wanted: str | None = None
+        self._guessed: str | None = None
+        """The words an answer is under way to."""
+        self._taken_up = False
+        self._held = b""
+        self._held_voiced = False
+        self._quiet_ms = 0
+
+    async def hear(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> None:
+        """Take the next of the caller's sound: 16-bit, mono.
+
+        A packet never spans the beginning or the end of a voice, so that neither waits for a packet to fill: that would
+        be up to 60 ms of every answer.
+        """
+        if voiced != self._held_voiced and self._held:
+            await self._send(sample_rate)
+        self._held, self._held_voiced = self._held + pcm, voiced
+        if len(self._held) >= sample_rate // 1000 * PACKET_MS * 2:
+            await self._send(sample_rate)
+        was_quiet, self._quiet_ms = self._is_quiet, 0 if voiced else self._quiet_ms + len(pcm) * 500 // sample_rate
+        if self._is_quiet and not was_quiet:
+            await self._guess()
+
+    @property
+    def _is_quiet(self) -> bool:
+        return 0 < self._guess_after_ms <= self._quiet_ms
+
+    async def _send(self, sample_rate: int) -> None:
+        packet, self._held = self._held, b""
+        frame = InputAudioRawFrame(audio=packet, sample_rate=sample_rate, num_channels=1)
+        await self.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
+
+    # Guessing
+
+    async def _guess(self) -> None:
+        """Have an answer to the words so far begun."""
+        if self._user_is_speaking and len(self._turn_transcript.split()) >= LEAST_WORDS:
+            await self._want(self._turn_transcript)
+
+    async def _want(self, words: str | None) -> None:
+        """Have an answer to these words under way and no other; None: no answer."""
+        self._wanted = words
+        await self._settle()
+
+    async def taken_up(self) -> None:
+        """The model has begun on the last guess. Until then it must not be withdrawn: Pipecat 1.14 lets a withdrawal
+        overtake what it withdraws, and both answers would be given."""
+        self._taken_up = True
+        await self._settle()
+
+    async def _settle(self) -> None:
+        if self._guessed is not None and (self._wanted is None or not self._same.matches(self._guessed, self._wanted)):
+            if not self._taken_up:
+                return
+            self._guessed = None
+            await self._cancel_eager_end_of_turn()
+        if self._guessed is None and self._wanted is not None:
+            self._guessed, self._taken_up = self._wanted, False
+            await self._push_eager_end_of_turn(self._guessed, user_id=self._user_id, language=self._turn_language)
+
+    def _over(self) -> None:
+        """The turn is another one's to settle."""
+        self._guessed = self._wanted = None
+
+    # What Flux tells
+
+    async def _handle_start_of_turn(self, transcript: str) -> None:
+        self._over()
+        await super()._handle_start_of_turn(transcript)
+
+    async def _handle_update(self, transcript: str, data: dict[str, Any]) -> None:
+        await super()._handle_update(transcript, data)
+        if self._is_quiet:
+            await self._guess()
+        elif self._wanted is not None and not self._same.matches(self._wanted, transcript):
+            await self._want(None)
+
+    async def _handle_eager_end_of_turn(self, transcript: str, data: dict[str, Any]) -> None:  # noqa: ARG002
+        await self._want(transcript)
+        await self._call_event_handler("on_eager_end_of_turn", transcript)
+
+    async def _handle_turn_resumed(self, event: str) -> None:  # noqa: ARG002
+        await self._want(None)
+        await self._call_event_handler("on_turn_resumed")
+
+    async def _handle_end_of_turn(self, transcript: str, data: dict[str, Any]) -> None:
+        self._over()
+        await super()._handle_end_of_turn(transcript, data)

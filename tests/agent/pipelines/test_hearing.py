@@ -1,0 +1,122 @@
+"""Flux gets packets that end where a voice begins or ends; a short silence begins an answer."""
+
+from __future__ import annotations
+
+from pipecat.frames.frames import EagerEndOfTurnCancelFrame, EagerTranscriptionFrame, Frame, InputAudioRawFrame
+from pipecat.processors.frame_processor import FrameDirection
+
+from agent.pipelines.hearing import DeepgramOnLine
+
+BLOCK = b"\0" * 320
+
+
+class Listening(DeepgramOnLine):
+    """Keeps what would go to the vendor, and what is guessed: the words, or None for a withdrawal."""
+
+    def __init__(self, guess_after_ms: int = 0) -> None:
+        super().__init__(api_key="none", enable_eager_end_of_turn=True, guess_after_ms=guess_after_ms)
+        self.packets_ms: list[int] = []
+        self.guesses: list[str | None] = []
+
+    async def process_audio_frame(self, frame: InputAudioRawFrame, direction: FrameDirection) -> None:  # noqa: ARG002
+        self.packets_ms.append(len(frame.audio) // 16)
+
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:  # noqa: ARG002
+        if isinstance(frame, EagerTranscriptionFrame):
+            self.guesses.append(frame.text)
+        elif isinstance(frame, EagerEndOfTurnCancelFrame):
+            self.guesses.append(None)
+
+    async def sound(self, voices: str) -> None:
+        """Blocks that are voiced (v) or not (.)."""
+        for voice in voices:
+            await self.hear(BLOCK, sample_rate=8000, voiced=voice == "v")
+
+    async def flux(self, event: str, words: str) -> None:
+        await self._handle_turn_info({"event": event, "transcript": words})
+
+
+async def heard(voices: str) -> list[int]:
+    service = Listening()
+    await service.sound(voices)
+    return service.packets_ms
+
+
+async def test_silence_and_voice_go_in_packets_of_eighty_ms():
+    assert await heard("........") == [80, 80]
+    assert await heard("vvvvvvvv") == [80, 80]
+
+
+async def test_a_voice_does_not_wait_for_the_silence_before_it_nor_silence_for_the_voice():
+    assert await heard("..vvvvv....") == [40, 80, 20, 80]
+
+
+async def spoken_to(words: str) -> Listening:
+    """A turn is under way, and these are its words so far."""
+    service = Listening(guess_after_ms=80)
+    await service.sound("vvvv")
+    await service.flux("StartOfTurn", words.split()[0])
+    await service.flux("Update", words)
+    return service
+
+
+async def test_a_short_silence_begins_an_answer_once_and_flux_adds_none_of_its_own():
+    service = await spoken_to("How much is it?")
+    await service.sound("...")
+    assert service.guesses == []
+    await service.sound(".....")
+    await service.taken_up()
+    await service.flux("Update", "how much is it")
+    await service.flux("EagerEndOfTurn", "How much is it?")
+    await service.flux("EndOfTurn", "How much is it?")
+    assert service.guesses == ["How much is it?"]
+
+
+async def test_more_words_withdraw_it_and_the_next_silence_begins_another():
+    service = await spoken_to("How much")
+    await service.sound("....")
+    await service.taken_up()
+    await service.sound("vv")
+    await service.flux("Update", "How much is that")
+    assert service.guesses == ["How much", None]
+    await service.sound("....")
+    assert service.guesses == ["How much", None, "How much is that"]
+
+
+async def test_it_is_not_withdrawn_before_the_model_has_begun_on_it():
+    service = await spoken_to("How much")
+    await service.sound("....")
+    await service.flux("Update", "How much is that")
+    await service.flux("EagerEndOfTurn", "How much is that one?")
+    assert service.guesses == ["How much"]
+    await service.taken_up()
+    assert service.guesses == ["How much", None, "How much is that one?"]
+
+
+async def test_a_turn_that_is_over_settles_what_was_guessed_in_it():
+    service = await spoken_to("How much")
+    await service.sound("....")
+    await service.flux("EndOfTurn", "How much")
+    await service.taken_up()
+    assert service.guesses == ["How much"]
+
+
+async def test_one_word_or_a_noise_is_no_reason_to_answer():
+    service = await spoken_to("How")
+    await service.sound("....")
+    assert service.guesses == []
+    noise = Listening(guess_after_ms=80)
+    await noise.sound("vvvv....")
+    assert noise.guesses == []
+
+
+async def test_without_guessing_flux_predicts_as_ever():
+    service = Listening()
+    await service.sound("vvvv")
+    await service.flux("StartOfTurn", "How")
+    await service.flux("Update", "How much")
+    await service.sound("........")
+    await service.flux("EagerEndOfTurn", "How much")
+    await service.taken_up()
+    await service.flux("TurnResumed", "How much is")
+    assert service.guesses == ["How much", None]

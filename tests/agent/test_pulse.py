@@ -1,0 +1,49 @@
+"""A process that runs late answers no more calls, and keeps those it has."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from agent.pulse import BEAT_S, KEPT, Pulse
+from agent.switchboard import Switchboard
+
+
+def beaten(late_ms: float, of_twenty: int) -> Pulse:
+    """A pulse of four seconds, in which so many of twenty beats were so late."""
+    pulse = Pulse()
+    for at in range(KEPT):
+        pulse.beat(late_ms if at % 20 < of_twenty else 0.0)
+    return pulse
+
+
+def test_one_stall_is_not_being_late():
+    assert beaten(400.0, 1).late_ms == 0.0
+    assert beaten(400.0, 2).late_ms == 400.0
+
+
+def test_it_does_not_judge_before_it_has_measured():
+    pulse = Pulse()
+    pulse.beat(1000.0)
+    assert pulse.late_ms == 0.0
+
+
+@pytest.mark.parametrize(("late_ms", "has_room"), [(24.0, True), (26.0, False)])
+def test_a_late_process_has_no_room_for_another_call_but_for_those_answered(late_ms: float, has_room: bool):
+    board = Switchboard(10, beaten(late_ms, 2), most_late_ms=25)
+    assert board.has_room() is has_room
+    with board.on_line("CA1"):
+        assert board.live == 1
+
+
+async def test_a_loop_that_is_kept_from_running_is_late():
+    pulse = Pulse()
+    async with pulse.beating():
+        for _ in range(KEPT // 8):
+            time.sleep(BEAT_S * 1.5)  # noqa: ASYNC251 - what must not be done is what is measured
+            await asyncio.sleep(BEAT_S * 1.1)
+        beats = list(pulse._late_ms)
+    assert max(beats) > 5
+    assert pulse.late_ms == 0.0
