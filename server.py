@@ -198,6 +198,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingsError(["REDIS_URL is not set: a bridge by itself hears of calls through Redis"])
         if not only_bridge:
             settings.require_vendor_keys()
+        if settings.redis_url.get_secret_value():
+            secret_for(settings)
+            operator_token_for(settings)
     except SettingsError as why:
         for problem in why.problems:
             print(f"chairside: {problem}", file=sys.stderr)

@@ -150,7 +150,7 @@ class MemberCookies:
 def secret_for(settings: Settings) -> bytes:
     """SECRET_KEY, or a fresh random one in development: ask once per process and pass it on.
 
-    Raises SettingsError in production, where papers must outlive a restart and be known to every worker.
+    Raises SettingsError in production, and with REDIS_URL: papers must outlive a restart and be known to every process.
     """
     return _set_or_random(settings, "SECRET_KEY", settings.secret_key.get_secret_value()).encode()
 
@@ -158,12 +158,14 @@ def secret_for(settings: Settings) -> bytes:
 def operator_token_for(settings: Settings) -> str:
     """OPERATOR_TOKEN, or a fresh random one in development: ask once per process and show it to the operator.
 
-    Raises SettingsError in production.
+    Raises SettingsError in production, and with REDIS_URL.
     """
     return _set_or_random(settings, "OPERATOR_TOKEN", settings.operator_token.get_secret_value())
 
 
 def _set_or_random(settings: Settings, name: str, value: str) -> str:
+    if not value and settings.redis_url.get_secret_value():
+        raise SettingsError([f"{name} is not set: processes that share a Redis must share it, too"])
     if not value and settings.environment == "production":
         raise SettingsError([f"{name} is not set"])
     return value or secrets.token_urlsafe(32)

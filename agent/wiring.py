@@ -86,13 +86,13 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         pulse = Pulse()
         await stack.enter_async_context(pulse.beating())
         switchboard = Switchboard(settings.max_calls, pulse, most_late_ms=settings.max_loop_late_ms)
+        control = await stack.enter_async_context(wires.connected(switchboard)) or switchboard
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
         shelf = StoreShelf(store, bus, clock)
         onboarding = Onboarding(store, shelf, Scraper.of(settings), site_reader(settings), clock=clock)
         await stack.enter_async_context(onboarding)
         client = await stack.enter_async_context(rest_client(settings))
         telephone = TwilioTelephone(client, f"{settings.public_url}/voice/after")
-        control = await stack.enter_async_context(wires.connected(switchboard)) or switchboard
         await stack.enter_async_context(TextSender(store.texts, store.bookings, telephone, knowledge, bus, clock=clock))
         yield Services(
             settings=settings,

@@ -274,6 +274,8 @@ class LiveCalls:
                 del self._calls[next(iter(self._calls))]
         elif call.location_id != event.location_id:
             return None
+        elif isinstance(event, CallAnswered):  # taken for lost, and told anew from its beginning
+            call = self._calls[event.call_sid] = LiveCall(event)
         return call.take(event)
 
     def get(self, call_sid: str) -> LiveCall | None:

@@ -219,14 +219,16 @@ class Relay:
             self._mark_stale(changed)
 
     def _tell_live(self, event: AnyEvent) -> None:
+        before = self.live.get(event.call_sid) if isinstance(event, OfCall) else None
         delta = self.live.note(event)
         if delta is None:
             return
         call = self.live.get(delta.event.call_sid)
+        told_anew = before is not None and call is not before
         joined_late = delta.n == 1 and call is not None and not call.known
         for browser in self._rooms.watching(delta.event.location_id, "full"):
-            if joined_late:
-                browser.resync(delta.event.call_sid)  # no event told the page how it began
+            if joined_late or told_anew:
+                browser.resync(delta.event.call_sid)  # no event tells the page how it stands
             else:
                 browser.put_delta(delta)
         if joined_late:

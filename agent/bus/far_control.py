@@ -66,6 +66,9 @@ class FarControl:
     def connected(self) -> None:
         """What was asked meanwhile runs into its time limit."""
 
+    def pulsed(self) -> None:
+        """Nothing is to be done."""
+
     def received(self, sender: str, message: bytes) -> None:  # noqa: ARG002 - numbers tell whose it is
         """An answer, or the sound of a far call."""
         parcel = unpacked(message)

@@ -64,6 +64,7 @@ class MirroredBus:
         self._endings: OrderedDict[str, CallEvent] = OrderedDict()
         self._theirs: dict[str, _Theirs] = {}
         self._heard_of: dict[str, float] = {}
+        self._asked_at: dict[str, float] = {}
 
     def publish(self, event: AnyEvent) -> None:
         """Hand `event` to every subscriber here, and to other processes as soon as that can be."""
@@ -82,10 +83,15 @@ class MirroredBus:
         call = self._theirs.get(call_sid)
         return call.owner if call is not None and call.location_id == location_id else None
 
+    def forget(self, call_sid: str) -> None:
+        """Another process's call is taken for lost. Should it be heard again, it is told anew from its beginning."""
+        self._theirs.pop(call_sid, None)
+
     # What the link tells
 
     def connected(self) -> None:
-        """Tell everybody of our calls, and ask for theirs."""
+        """Tell everybody of our calls, and ask for theirs. While we were away, nobody could be heard of."""
+        self._heard_of = dict.fromkeys(self._heard_of, _now())
         self._link.send(HELLO)
         self._tell_again()
 
@@ -96,6 +102,9 @@ class MirroredBus:
             self._tell_again(sender)
         elif message.startswith(EVENT):
             self._take(sender, message[1:])
+
+    def pulsed(self) -> None:
+        """The link works: who has not been heard of for long is gone."""
         self._bury_the_dead()
 
     def _take(self, sender: str, line: bytes) -> None:
@@ -112,6 +121,9 @@ class MirroredBus:
         if event.call_sid in self._endings:
             return False
         call = self._theirs.get(event.call_sid)
+        if call is None and event.seq != 1:
+            self._ask(sender)  # we come in the middle of this call: its story is told from the beginning
+            return False
         if call is None:
             call = self._theirs[event.call_sid] = _Theirs(sender, event.location_id, event)
         if event.seq in call.known:
@@ -121,6 +133,12 @@ class MirroredBus:
         if isinstance(event, CallEnded):
             self._over(event)
         return True
+
+    def _ask(self, sender: str) -> None:
+        """Have a process tell its calls again; once a second is enough, for the answer is under way."""
+        if _now() - self._asked_at.get(sender, float("-inf")) > 1.0:
+            self._asked_at[sender] = _now()
+            self._link.send(HELLO, sender)
 
     def _over(self, event: CallEnded) -> None:
         self._theirs.pop(event.call_sid, None)
@@ -150,11 +168,11 @@ class MirroredBus:
         gone = {name for name, at in self._heard_of.items() if at < late}
         for name in gone:
             del self._heard_of[name]
+            self._asked_at.pop(name, None)
         for call in [call for call in self._theirs.values() if call.owner in gone]:
             logger.warning("call {}: the process that held it is gone", call.last.call_sid)
-            ended = _ending_of(call.last, self._clock())
-            self._over(ended)
-            self._everywhere.publish(ended)
+            self.forget(call.last.call_sid)
+            self._everywhere.publish(_ending_of(call.last, self._clock()))
 
 
 def _ending_of(last: OfCall, now: datetime) -> CallEnded:

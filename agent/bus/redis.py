@@ -11,6 +11,7 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self, cast
 
@@ -24,6 +25,7 @@ PULSE_S = 3.0
 """How often a process says that it is there; it must hear its own word, or the connection is made anew."""
 DEAF_S = 10.0
 RETRY_S = 0.5
+FLUSH_S = 1.0
 MAX_WAITING = 20_000
 """Messages that wait to be sent. More is an outage; after one, everybody asks anew in any case."""
 BATCH = 500
@@ -40,6 +42,10 @@ class LinkListener(Protocol):
 
     def received(self, sender: str, message: bytes) -> None:
         """From another process; its pulse comes as an empty message."""
+        ...
+
+    def pulsed(self) -> None:
+        """Our own pulse came back: what others sent meanwhile has come, too."""
         ...
 
 
@@ -76,6 +82,10 @@ class RedisLink:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with suppress(RedisError, OSError, TimeoutError):  # the ends of calls that the house's own end has ended
+            async with asyncio.timeout(FLUSH_S):
+                while self._waiting and self.is_up.is_set():
+                    await self._publish([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
         pending = set(self._tasks)
         while pending:  # redis-py may take a cancellation that meets a message for a timeout, and go on
             for task in pending:
@@ -150,7 +160,11 @@ class RedisLink:
         if not isinstance(data, bytes) or len(data) < 32:
             return
         sender, body = data[:32].decode("ascii", "replace"), data[32:]
-        if sender != self.name:
+        if sender == self.name:
+            if body == _PULSE:
+                for listener in self.listeners:
+                    self._call(listener.pulsed)
+        else:
             for listener in self.listeners:
                 self._call(listener.received, sender, b"" if body == _PULSE else body)
 

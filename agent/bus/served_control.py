@@ -50,6 +50,9 @@ class ServedControl:
     def connected(self) -> None:
         """Nothing is to be told."""
 
+    def pulsed(self) -> None:
+        """Nothing is to be done."""
+
     def received(self, sender: str, message: bytes) -> None:
         """A question, or an operator's voice."""
         parcel = unpacked(message)

@@ -123,7 +123,21 @@ async def test_the_calls_of_a_process_that_is_gone_are_over(redis: RedisServer) 
         async with process(redis) as one:
             one.bus.publish(answered())
             assert await take(seen, 1) == [answered()]
-        async with process(redis):  # somebody else goes on, so that time is noticed
-            (gone,) = await take(seen, 1, mirror.DEAD_AFTER_S + 10)
+        (gone,) = await take(seen, 1, mirror.DEAD_AFTER_S + 10)
     assert isinstance(gone, CallEnded)
     assert (gone.call_sid, gone.reason, gone.seq) == ("CA1", "failed", 2)
+
+
+async def test_who_hears_of_a_call_in_its_middle_is_told_it_from_the_beginning_once(redis: RedisServer) -> None:
+    async with process(redis) as one, process(redis) as other, other.bus.subscribe() as seen:
+        assert one.link is not None
+        story = [answered(), heard(2, "How much?"), heard(3, "Hello?")]
+        for event in story[:2]:
+            one.bus.publish(event)
+        assert await take(seen, 2) == story[:2]
+        assert isinstance(other.bus, mirror.MirroredBus)
+        other.bus.forget("CA1")  # as one that has taken it for lost
+        one.bus.publish(story[2])
+        assert await take(seen, 3) == story
+        one.bus.publish(ended(4))
+        assert await take(seen, 1) == [ended(4)]
