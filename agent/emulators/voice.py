@@ -1,10 +1,12 @@
 """A voice for callers and for the emulated TTS: espeak-ng through the `espeakng-loader` wheel.
 
-espeak-ng keeps its state in globals, so one lock lets one sentence through at a time.
+espeak-ng keeps its state in globals and carries it from one sentence into the next. So each sentence is spoken by a
+freshly loaded library: the same words are the same bytes in every process, whatever was said before.
 """
 
 from __future__ import annotations
 
+import _ctypes
 import audioop
 import ctypes
 import importlib
@@ -12,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from agent.emulators.audio import FRAME_MS, RATE, frames, is_voiced, resample
 
@@ -23,6 +25,7 @@ _UTF8 = 1
 _RATE_PARAMETER = 1
 _END_OF_LIST, _WORD = 0, 1
 _DEFAULT_RATE = 165
+_SEED = 1  # breath is noise, else seeded with the second it is
 
 CALLER_VOICE = "en-us+m3"
 """espeak-ng's intonation is flat; of its voices, turn detectors take this one for finished most reliably."""
@@ -62,8 +65,9 @@ def speak(text: str, *, voice: str = "en-us", rate: int = _DEFAULT_RATE, max_pau
 
 @lru_cache(maxsize=1024)
 def _say(text: str, voice: str, rate: int) -> Speech:
-    """Cached also because espeak-ng never says a thing twice in the same bytes."""
-    pcm, source_rate, marks = _engine().synthesise(text, voice, rate)
+    library, data = _installed()
+    with _one_at_a_time, _Engine(library, data) as engine:
+        pcm, source_rate, marks = engine.synthesise(text, voice, rate)
     ulaw = audioop.lin2ulaw(resample(pcm, source_rate, RATE), 2)
     ulaw, lead_ms = _trim(ulaw)
     words = _words(text, marks, lead_ms, len(ulaw) * 1000 / RATE)
@@ -149,10 +153,9 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class _Engine:
-    """The loaded library. One for the process, because its state is global."""
+    """The library, loaded for one sentence. One at a time: a second would share its globals."""
 
     def __init__(self, library: str, data: str) -> None:
-        self._lock = threading.Lock()
         self._library: Any = ctypes.CDLL(library)
         self._library.espeak_Synth.argtypes = (
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int,
@@ -161,10 +164,18 @@ class _Engine:
         self._rate: int = self._library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, data.encode(), _DONT_EXIT)
         if self._rate <= 0:
             raise VoiceUnavailable(f"espeak-ng could not be initialised from {data}")
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
         self._pcm = bytearray()
         self._marks: list[tuple[int, float]] = []
         self._callback = _Callback(self._collect)  # kept: C holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._library.espeak_Terminate()
+        _ctypes.dlclose(self._library._handle)
 
     def _collect(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
@@ -178,19 +189,20 @@ class _Engine:
 
     def synthesise(self, text: str, voice: str, rate: int) -> tuple[bytes, int, list[tuple[int, float]]]:
         """16-bit PCM, its sample rate, and (character offset, ms) of each word espeak-ng began."""
-        with self._lock:
-            if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-                raise ValueError(f"espeak-ng has no voice {voice!r}")
-            self._library.espeak_SetParameter(_RATE_PARAMETER, rate, 0)
-            self._pcm.clear()
-            self._marks = []
-            encoded = text.encode() + b"\0"
-            self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, _UTF8, None, None)
-            return bytes(self._pcm), self._rate, self._marks
+        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise ValueError(f"espeak-ng has no voice {voice!r}")
+        self._library.espeak_SetParameter(_RATE_PARAMETER, rate, 0)
+        encoded = text.encode() + b"\0"
+        self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, _UTF8, None, None)
+        return bytes(self._pcm), self._rate, self._marks
+
+
+_one_at_a_time = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _engine() -> _Engine:
+def _installed() -> tuple[str, str]:
+    """Where the library and its data are."""
     try:
         loader: Any = importlib.import_module("espeakng_loader")
     except ImportError as why:
@@ -199,4 +211,4 @@ def _engine() -> _Engine:
         ) from why
     library: Callable[[], str] = loader.get_library_path
     data: Callable[[], str] = loader.get_data_path
-    return _Engine(library(), data())
+    return library(), data()

@@ -2,6 +2,9 @@
 
 import audioop
 import struct
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -133,3 +136,16 @@ def test_dictation_hears_words_with_times() -> None:
     words = dictate(speak("seven").ulaw + silence(200))
     assert words
     assert all(word.start_ms < word.end_ms for word in words)
+
+
+def test_the_same_words_are_the_same_bytes_in_every_process_whatever_was_said_before():
+    words, voice = "Sixty six, please.", "en-us+f3"  # of the voices, one that breathes
+    code = (
+        "from agent.emulators.voice import speak\n"
+        "import sys\n"
+        "speak('Something else first.', voice='en-us+m3')\n"
+        f"sys.stdout.buffer.write(speak({words!r}, voice={voice!r}).ulaw)"
+    )
+    time.sleep(1.1)  # espeak-ng's own seed is the second it is
+    elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)  # noqa: S603
+    assert elsewhere.stdout == speak(words, voice=voice).ulaw
