@@ -7,7 +7,7 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -50,14 +50,19 @@ MAX_MESSAGE_BYTES = 64 * 1024
 """Twilio's media messages are some 300 bytes; whatever is larger than this is closed with 1009."""
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
-    """The server as an ASGI application. Its lifespan raises SettingsError when keys are missing."""
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, dressed: Callable[[Services], Services] = lambda services: services
+) -> FastAPI:
+    """The server as an ASGI application. Its lifespan raises SettingsError when keys are missing.
+
+    `dressed` may put something else in a service's place, for a replay.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with (
-            open_services(settings, clock=clock) as services,
-            _relay(services) as relay,
+            open_services(settings, clock=clock) as opened,
+            _relay(services := dressed(opened)) as relay,
             Figures(services.own) as figures,
             open_logins(settings, services.members, clock) as logins,
         ):

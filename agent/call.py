@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,9 @@ from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
 from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus, Members, Telephone, TextStore
+from agent.recording.recorder import Recorder
+from agent.recording.tape import Tape
+from agent.recording.witness import witnessed
 from agent.settings import Settings
 from agent.stores.outbox_file import Backlog
 from agent.switchboard import Switchboard
@@ -69,6 +72,7 @@ class Services:
     onboarding: Onboarding[Any]
     approval: Approval
     editing: Editing
+    recorder: Recorder
 
 
 async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
@@ -79,7 +83,11 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     """
     began = asyncio.get_running_loop().time()
     shop = await _shop_of(caller, services)  # pinned: a change of the shop is for the next call
-    log = CallLog(caller, services.bus, services.clock)
+    tape = services.recorder.begin(caller, shop, line.began_at)
+    if tape is not None:
+        line.tape, services = tape, recorded(services, tape)
+        line.ears.append(tape)
+    log = CallLog(caller, services.bus, services.clock, tape)
     reason: EndReason = "failed"
     receptionist: Receptionist | None = None
     looking_up: asyncio.Task[None] | None = None
@@ -114,7 +122,19 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             duration_ms=round((asyncio.get_running_loop().time() - began) * 1000),
             turns=receptionist.turns if receptionist else 0,
         )
+        if tape is not None:
+            tape.end()
     return reason
+
+
+def recorded(services: Services, tape: Tape) -> Services:
+    """The same, for a call whose dealings with book, records and phone company go on its tape."""
+    return replace(
+        services,
+        calls=witnessed(services.calls, CallStore, tape, "calls"),
+        desk=services.desk.through(lambda book: witnessed(book, BookingStore, tape, "book")),
+        telephone=witnessed(services.telephone, Telephone, tape, "telephone"),
+    )
 
 
 def _conclude(log: CallLog, shop: Shop) -> None:

@@ -203,6 +203,9 @@ class Policy(Model):
     text: Text
 
 
+Redacted = Literal["phone", "email"]
+
+
 class Shop(Model):
     """Everything a call may know about a shop; one version, pinned for the length of a call."""
 
@@ -221,6 +224,10 @@ class Shop(Model):
     """The shop's own greeting; empty means the house's. Either way it says an assistant answers."""
     voice_id: str = ""
     """The TTS vendor's voice; empty means the house's."""
+    records_calls: bool = False
+    """Calls are kept with their sound; the greeting says so."""
+    redacts: tuple[Redacted, ...] = ()
+    """What is taken out of a caller's words beside card numbers, before anybody or anything reads them."""
     hours: OpeningHours = OpeningHours()
     services: tuple[Service, ...] = ()
     professionals: tuple[Professional, ...] = ()

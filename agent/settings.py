@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0
 
+    # Recorded calls
+    tapes_path: Path = Path("var/tapes")
+    tape_days: Annotated[float, Field(gt=0)] = 30.0
+    tapes_max_mb: Annotated[int, Field(gt=0)] = 5000
+
     # Dashboards
     max_ops_sockets: Annotated[int, Field(gt=0)] = 2000
     max_ops_sockets_per_address: Annotated[int, Field(gt=0)] = 200

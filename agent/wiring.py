@@ -27,6 +27,7 @@ from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
 from agent.ports import Clock, EventBus
 from agent.pulse import Pulse
+from agent.recording.recorder import Recorder
 from agent.settings import Settings
 from agent.stores.choice import Store, open_store
 from agent.stores.ledger import Ledger
@@ -83,6 +84,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         phrases = Phrases(settings, speech.cartesia, settings.database_path.parent / "phrases")
         await stack.enter_async_context(phrases.following(knowledge))
         await stack.enter_async_context(_rendering_greetings(knowledge, phrases))
+        recorder = await stack.enter_async_context(Recorder(settings, clock))
         pulse = Pulse()
         await stack.enter_async_context(pulse.beating())
         switchboard = Switchboard(settings.max_calls, pulse, most_late_ms=settings.max_loop_late_ms)
@@ -114,6 +116,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             onboarding=onboarding,
             approval=Approval(store, bus, clock=clock),
             editing=Editing(store, bus, clock=clock),
+            recorder=recorder,
         )
 
 

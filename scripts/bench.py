@@ -33,6 +33,7 @@ from _bench_picture import picture
 MEASUREMENTS = {
     "knowledge": "ten thousand shops in memory: start, refresh, lookup, memory",
     "relay": "how fast words reach hundreds of browsers, and how soon a call is on the wall",
+    "replay": "twenty recorded calls, each replayed three times: whether they are the same, and how fast",
     "bookings": "fifty callers want overlapping times at once: who gets one, and how long each waits",
 }
 CALLS = {

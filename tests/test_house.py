@@ -16,7 +16,14 @@ PACKAGES = ("agent", "dashboard_bridge")
 
 MAY_IMPORT = {
     # Blind to our clients, so that they stay true to the vendors' wire and not to our idea of it.
-    "agent.emulators": {"agent.emulators", "agent.model", "agent.events", "agent.settings"},
+    "agent.emulators": {
+        "agent.emulators",
+        "agent.errors",
+        "agent.events",
+        "agent.model",
+        "agent.recording",
+        "agent.settings",
+    },
     "dashboard_bridge": {
         "dashboard_bridge",
         "agent.access",
@@ -25,6 +32,7 @@ MAY_IMPORT = {
         "agent.login_tokens",
         "agent.model",
         "agent.ports",
+        "agent.recording",
         "agent.settings",
     },
 }

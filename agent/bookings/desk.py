@@ -54,6 +54,10 @@ class Desk:
         self._shop = shop
         self._clock = clock
 
+    def through(self, see: Callable[[BookingStore], BookingStore]) -> Desk:
+        """The same desk, with the book as `see` makes it."""
+        return Desk(see(self._store), self._shop, self._clock)
+
     def shop(self, location_id: int) -> Shop:
         """The shop as it is now. Raises NotFound when it is no longer registered."""
         shop = self._shop(location_id)

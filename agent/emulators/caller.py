@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -11,6 +11,7 @@ import aiohttp
 from twilio.request_validator import RequestValidator
 from yarl import URL
 
+from agent.emulators.cartesia import Rendering
 from agent.emulators.line import Line
 from agent.emulators.media_socket import MediaSocket, Signing, open_media_socket
 from agent.emulators.messages import segments
@@ -32,7 +33,17 @@ class Answer:
 class Caller:
     """Everybody who phones one server. Use as an async context manager; calls may run at the same time."""
 
-    def __init__(self, *, server_url: str, public_url: str, rest: TwilioRest, phrasebook: Phrasebook) -> None:
+    def __init__(
+        self,
+        *,
+        server_url: str,
+        public_url: str,
+        rest: TwilioRest,
+        phrasebook: Phrasebook,
+        renderings: Sequence[Rendering] = (),
+    ) -> None:
+        """`renderings`: what the emulated voice said lately, for who wants to interrupt at a word."""
+        self.renderings = renderings
         self.server_url = server_url.rstrip("/")
         self.public_url = public_url.rstrip("/")
         self.rest = rest
@@ -55,12 +66,19 @@ class Caller:
             raise RuntimeError("use the caller inside `async with`")
         return self._session
 
-    async def call(self, scenario: Scenario, *, signing: Signing = "right") -> CallReport:
+    async def call(
+        self,
+        scenario: Scenario,
+        *,
+        signing: Signing = "right",
+        call_sid: str = "",
+        line: Callable[[Caller, PhoneCall, Scenario, Signing], Line] = Line,
+    ) -> CallReport:
         """Play a scenario from ringing to the end. Failures are in the report, not raised."""
-        sid = "CA" + uuid.uuid4().hex
+        sid = call_sid or "CA" + uuid.uuid4().hex
         state = PhoneCall(sid, scenario.caller, scenario.to)
         self.rest.calls[sid] = state
-        return await Line(self, state, scenario, signing).run()
+        return await line(self, state, scenario, signing).run()
 
     def form(self, call_sid: str, *, to: str, caller: str, status: str = "ringing", **more: str) -> dict[str, str]:
         """The fields that Twilio posts to a voice webhook."""

@@ -8,6 +8,7 @@ import base64
 import re
 import struct
 import uuid
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,8 @@ class Rendering:
     audio: bytes
     bytes_per_ms: float
     words: tuple[SpokenWord, ...]
+    onset: bytes = b""
+    """Mu-law of 40 ms at the first word, by which it is known on a telephone line."""
 
 
 class Problem(ValueError):
@@ -63,6 +66,7 @@ class Cartesia(Vendor):
         self.key = key
         self.latencies = latencies
         self.spoken = 0
+        self.renderings: deque[Rendering] = deque(maxlen=50)
 
     @property
     def base_url(self) -> str:
@@ -102,6 +106,7 @@ class Cartesia(Vendor):
                 raise Problem(400, "invalid_request", "Invalid request", "The body is not a JSON object.")
             self.requests.append(body)
             rendering = render(body, str(body.get("transcript", "")))
+            self.renderings.append(rendering)
         except Problem as why:
             return self._refuse(why, request)
         self.spoken += 1
@@ -211,6 +216,7 @@ class _Context:
         later = self._spoken_ms > 0
         rendering = render(request, text, lead_ms=_BETWEEN_MS if later else 0)
         self._vendor.spoken += 1
+        self._vendor.renderings.append(rendering)
         await asyncio.sleep(0 if later else max(0.0, first_at - loop.time()))
         size = int(speeds.chunk_ms * rendering.bytes_per_ms)
         began = loop.time()
@@ -275,7 +281,9 @@ def render(request: Json, text: str, lead_ms: float = 0) -> Rendering:
     ulaw = silence(lead_ms) + speech.ulaw
     moved_ms = duration_ms(silence(lead_ms))
     words = tuple(SpokenWord(w.text, w.start_ms + moved_ms, w.end_ms + moved_ms) for w in speech.words)
-    return Rendering(_encode(ulaw, encoding, rate), _ENCODINGS[encoding] * rate / 1000, words)
+    begins = int((words[0].start_ms if words else 0) * 8)
+    onset = ulaw[begins : begins + 320]
+    return Rendering(_encode(ulaw, encoding, rate), _ENCODINGS[encoding] * rate / 1000, words, onset)
 
 
 def _encode(ulaw: bytes, encoding: str, rate: int) -> bytes:

@@ -283,7 +283,10 @@ class Line:
             case BargeIn():
                 utterance = self._speech(step.barge_in.say, step.barge_in.voice, 120)
                 began = await self._within(self._ear.wait_voice(self._listening_since))
-                await asyncio.sleep(max(0, began + step.barge_in.after_ms / 1000 - self._now()))
+                after_s = step.barge_in.after_ms / 1000
+                if step.barge_in.at_word is not None:
+                    after_s = self._word_after_s(step.barge_in.at_word, began)
+                await asyncio.sleep(max(0, began + after_s - self._now()))
                 await self._utter(utterance)
             case Wait():
                 await self._wait(step)
@@ -299,6 +302,14 @@ class Line:
                 self._end = self._end or "hung_up_by_caller"
                 self._leaving.set()
                 await asyncio.Event().wait()  # the call is over: what follows is never done
+
+    def _word_after_s(self, number: int, began: float) -> float:
+        """How long after the agent's voice began its Nth word does. Raises ValueError when that is not to be known."""
+        heard = b"".join(ulaw for at, ulaw in self._ear.received if at >= began - 0.5)
+        for rendering in reversed(self._caller.renderings):
+            if len(rendering.words) >= number and (onset := rendering.onset) and onset in heard:
+                return (rendering.words[number - 1].start_ms - rendering.words[0].start_ms) / 1000
+        raise ValueError(f"barge_in.at_word: nobody says so many words ({number}) whose times are known")
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -62,10 +62,12 @@ class Wait(_Frozen):
 
 
 class Interruption(_Frozen):
-    """What is said, and how long after the agent began to be heard."""
+    """What is said, and how long after the agent began to be heard: so many ms, or as its Nth word begins."""
 
     say: Words
     after_ms: float = Field(default=500, ge=0)
+    at_word: int | None = Field(default=None, ge=1)
+    """Of what the emulated voice is saying then; whose words a real vendor speaks, no caller can count."""
     voice: str = CALLER_VOICE
 
 

@@ -57,13 +57,20 @@ class Stage:
             "twilio_base_url": self.twilio.base_url,
             "supabase_url": "",
             "database_path": self.database_path,
+            "tapes_path": self.database_path.with_name("tapes"),
             "max_loop_late_ms": 10_000,  # vendors and callers run on the same loop, and on a machine with other work
         }
         return Settings(**{**ours, **overrides})
 
     def caller(self, server_url: str, *, public_url: str = PUBLIC_URL) -> Caller:
         """Those who phone the server at `server_url`, which calls itself `public_url`."""
-        return Caller(server_url=server_url, public_url=public_url, rest=self.twilio, phrasebook=self.phrasebook)
+        return Caller(
+            server_url=server_url,
+            public_url=public_url,
+            rest=self.twilio,
+            phrasebook=self.phrasebook,
+            renderings=self.cartesia.renderings,
+        )
 
     def order(self, *faults: Fault) -> None:
         """Order failures from the vendors they name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,22 +47,23 @@ async def open_theatre(
     furnish: Callable[[Settings], Awaitable[None]],
     scenarios: Sequence[Scenario] = (),
     database_path: Path | None = None,
+    stage: AbstractAsyncContextManager[Stage] | None = None,
     **overrides: Any,
 ) -> AsyncGenerator[Theatre]:
     """Start the vendors, let `furnish` fill the store, and serve what `build` makes of the settings.
 
-    `overrides` are settings. Raises VoiceUnavailable without the extra `emulators`, TheatreError, and what
-    `furnish` raises.
+    `stage`: other vendors than the usual ones. `overrides` are settings. Raises VoiceUnavailable without the extra
+    `emulators`, TheatreError, and what `furnish` raises.
     """
-    async with open_stage(scenarios=scenarios, database_path=database_path) as stage:
+    async with stage or open_stage(scenarios=scenarios, database_path=database_path) as vendors:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
             ours: dict[str, Any] = {"environment": "development", "phone_to_location_map": {}, "host": "127.0.0.1"}
-            settings = stage.settings(**{**ours, "port": port, **overrides})
+            settings = vendors.settings(**{**ours, "port": port, **overrides})
             await furnish(settings)
             url = f"http://127.0.0.1:{port}"
-            async with serving(build(settings), listening), stage.caller(url) as caller:
-                yield Theatre(stage, settings, url, caller)
+            async with serving(build(settings), listening), vendors.caller(url) as caller:
+                yield Theatre(vendors, settings, url, caller)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from agent.emulators.audio import duration_ms
 from agent.emulators.report import CallReport
 from agent.events import OfCall
 
-_NEW_EACH_TIME = re.compile(
+NEW_EACH_TIME = re.compile(
     r"\b(?:CA|MZ|RE|SM)[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bcall_[0-9a-f]{24}\b"
 )
 _LEFT_OUT = {"at", "seq", "type", "call_sid"}
@@ -90,7 +90,7 @@ def _named(moments: Iterable[Moment]) -> Iterable[Moment]:
         return names.setdefault(found[0], f"<id {len(names) + 1}>")
 
     for moment in moments:
-        yield Moment(moment.at_ms, _NEW_EACH_TIME.sub(name, moment.what))
+        yield Moment(moment.at_ms, NEW_EACH_TIME.sub(name, moment.what))
 
 
 def read_timeline(path: Path) -> tuple[str, ...]:

@@ -82,6 +82,11 @@ def now() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
 
 
+def real_time() -> float:
+    """Seconds that really passed, since some moment."""
+    return _real_monotonic()
+
+
 def run(main: Coroutine[Any, Any, T], *, starts: datetime = STARTS) -> T:
     """Run a coroutine on a fresh loop whose clock begins at `starts`. Raises what it raises, and VirtualClockError."""
     if not _Installed.done or _Installed.loop is not None:

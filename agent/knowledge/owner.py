@@ -19,6 +19,7 @@ from agent.model import (
     Policy,
     Processing,
     Professional,
+    Redacted,
     Service,
     Shop,
     Weekday,
@@ -81,6 +82,8 @@ class OwnerFacts(Model):
     emergency_number: Annotated[str, StringConstraints(pattern=r"^\d{2,6}$")] | None = None
     greeting: Annotated[str, Field(max_length=4_000)] | None = None
     voice_id: Annotated[str, Field(max_length=200)] | None = None
+    records_calls: bool | None = None
+    redacts: tuple[Redacted, ...] | None = None
     services: Annotated[tuple[OwnerService, ...], Field(max_length=MAX_LISTED)] = ()
     professionals: Annotated[tuple[OwnerProfessional, ...], Field(max_length=MAX_LISTED)] = ()
     policies: Annotated[tuple[Policy, ...], Field(max_length=MAX_LISTED)] | None = None
@@ -95,7 +98,7 @@ def lay_on(shop: Shop, said: OwnerFacts | None) -> Shop:
     """
     if said is None:
         return shop
-    plain = ("transfer_to", "emergency_number", "greeting", "voice_id", "policies")
+    plain = ("transfer_to", "emergency_number", "greeting", "voice_id", "records_calls", "redacts", "policies")
     new = {field: value for field in plain if (value := getattr(said, field)) is not None}
     new["services"] = tuple(_completed(service, shop, said.services) for service in shop.services)
     new["professionals"] = tuple(_introduced(person, said.professionals) for person in shop.professionals)

@@ -39,6 +39,14 @@ RETURNING = (
 )
 """Of a caller whose number the book knows; whose appointments they may hear of is decided by the tools."""
 
+RECORDING_NOTICE = "This call is recorded."
+ADMITS_RECORDING = re.compile(
+    r"\b(?:record(?:ed|ing|s)?|grabad[ao]s?|grabamos|aufgezeichnet|aufzeichnen|enregistrée?s?|enregistrons"
+    r"|registrat[aeio]|gravad[ao]s?)\b|録音|записывается",
+    re.IGNORECASE,
+)
+"""By which a greeting of the shop's own is known to say it already."""
+
 ADMITS_ASSISTANT = re.compile(
     r"\b(?:assistants?|automated|automatic|virtual|artificial|chatbot|bot|robot"
     r"|asistente|assistentin|assistent|assistente|virtuelle?|automatique|automatische?)\b"
@@ -68,14 +76,23 @@ def get_ai_context_for_location(shop: Shop, *, now: datetime, caller: Caller, re
 
 
 def greeting_for(shop: Shop) -> str:
-    """The first words of a call: the shop's own or the house's. Always says that an assistant answers."""
+    """The first words of a call: the shop's own or the house's. Always says that an assistant answers, and where
+    calls are recorded that this one is, before anything is asked of the caller."""
     own = clean(shop.greeting)
     if not own:
         name = clean(shop.business_name)
-        return f"Thank you for calling {name}. I'm the shop's automated assistant. How can I help you?"
-    if ADMITS_ASSISTANT.search(own):
+        own = f"Thank you for calling {name}. I'm the shop's automated assistant. How can I help you?"
+    elif not ADMITS_ASSISTANT.search(own):
+        own = f"{_ended(own)} You are speaking with our automated assistant."
+    if not shop.records_calls or ADMITS_RECORDING.search(own):
         return own
-    return f"{own if own[-1] in '.!?…' else own + '.'} You are speaking with our automated assistant."
+    *said, last = re.split(r"(?<=[.!?…])\s+", _ended(own))
+    notice = [RECORDING_NOTICE, last] if last.endswith("?") else [last, RECORDING_NOTICE]
+    return " ".join((*said, *notice))
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence[-1] in ".!?…" else sentence + "."
 
 
 def fixed_phrases(shop: Shop) -> dict[str, str]:

@@ -6,12 +6,18 @@ call costs, for sound that only the vendor needs. Turns, words and everything el
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncGenerator
+from typing import Any, cast
 
-from pipecat.frames.frames import InputAudioRawFrame
+from deepgram.listen.v1.types import ListenV1Results
+from pipecat.frames.frames import Frame, InputAudioRawFrame, VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
+from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.turns.user_stop import NormalizedMatch
+
+from agent.pipelines.intake import Intake
+from agent.redaction import is_withheld
 
 PACKET_MS = 80
 """What Flux works in; it recommends this length (Deepgram, "Flux quickstart")."""
@@ -27,8 +33,9 @@ class DeepgramOnLine(DeepgramFluxSTTService):
     change, a shorter one will do: that is the guess, at `guess_after_ms` of silence (0: none).
     """
 
-    def __init__(self, *, guess_after_ms: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *, intake: Intake, guess_after_ms: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._intake = intake
         self._guess_after_ms = guess_after_ms
         self._same = NormalizedMatch()
         self._wanted: str | None = None
@@ -63,6 +70,32 @@ class DeepgramOnLine(DeepgramFluxSTTService):
         frame = InputAudioRawFrame(audio=packet, sample_rate=sample_rate, num_channels=1)
         await self.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
 
+    # What goes out and comes in
+
+    async def _connect_websocket(self) -> None:
+        was = cast(object, self._websocket)
+        self._intake.dialling()
+        await super()._connect_websocket()
+        if self._websocket is not was:
+            self._intake.opened(is_open=True)
+        elif self._websocket is None:
+            self._intake.opened(is_open=False)
+
+    async def _transport_send_audio(self, audio: bytes) -> None:
+        self._intake.sent(audio)
+        await super()._transport_send_audio(audio)
+
+    async def _transport_send_json(self, message: dict[str, Any]) -> None:
+        self._intake.asked(message)
+        await super()._transport_send_json(message)
+
+    async def _receive_messages(self) -> None:
+        await super()._receive_messages()
+        self._intake.closed()
+
+    async def _handle_message(self, data: dict[str, Any]) -> None:
+        await super()._handle_message(self._intake.flux(data))
+
     # Guessing
 
     async def _guess(self) -> None:
@@ -71,8 +104,9 @@ class DeepgramOnLine(DeepgramFluxSTTService):
             await self._want(self._turn_transcript)
 
     async def _want(self, words: str | None) -> None:
-        """Have an answer to these words under way and no other; None: no answer."""
-        self._wanted = words
+        """Have an answer to these words under way and no other; None: no answer. Nor to words that hide something:
+        they will be others when the turn is over."""
+        self._wanted = None if words is not None and is_withheld(words) else words
         await self._settle()
 
     async def taken_up(self) -> None:
@@ -119,3 +153,41 @@ class DeepgramOnLine(DeepgramFluxSTTService):
     async def _handle_end_of_turn(self, transcript: str, data: dict[str, Any]) -> None:
         self._over()
         await super()._handle_end_of_turn(transcript, data)
+
+
+class NovaOnLine(DeepgramSTTService):
+    """Nova, whose words pass the intake."""
+
+    def __init__(self, *, intake: Intake, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._intake = intake
+
+    async def _connect(self) -> None:
+        self._intake.dialling()
+        await super()._connect()
+        self._intake.opened(is_open=self._connection is not None)
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        self._intake.sent(audio)
+        async for frame in super().run_stt(audio):
+            yield frame
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        if isinstance(frame, VADUserStartedSpeakingFrame):
+            self._intake.turn_began()
+        elif isinstance(frame, VADUserStoppedSpeakingFrame) and self._connection:
+            self._intake.asked({"type": "Finalize"})
+        await super().process_frame(frame, direction)
+
+    async def _on_message(self, message: Any) -> None:
+        if isinstance(message, ListenV1Results) and message.channel.alternatives:
+            first, *others = message.channel.alternatives
+            is_final, ends_turn = bool(message.is_final), bool(message.from_finalize)
+            kept = self._intake.nova(first.transcript, is_final=is_final, ends_turn=ends_turn)
+            if kept != first.transcript:
+                first = first.model_copy(update={"transcript": kept, "words": []})
+                channel = message.channel.model_copy(update={"alternatives": [first, *others]})
+                message = message.model_copy(update={"channel": channel})
+        if hasattr(message, "model_dump"):
+            self._intake.nova_said(message.model_dump(mode="json", by_alias=True, exclude_none=True))
+        await super()._on_message(message)

@@ -20,6 +20,8 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.time import time_now_iso8601
 
+from agent.pipelines.intake import Intake
+
 KEYED = "(keyed) "
 """What a keyed turn begins with, for the model to know; recognition writes no brackets."""
 LEAST = 4
@@ -38,8 +40,9 @@ class Keypad(FrameProcessor):
     `proposes`: turns begin and end by proposals, as Flux makes them; otherwise the words make the turn (`turns.py`).
     """
 
-    def __init__(self, *, proposes: bool, pause_s: float = PAUSE_S) -> None:
+    def __init__(self, intake: Intake, *, proposes: bool, pause_s: float = PAUSE_S) -> None:
         super().__init__()
+        self._intake = intake
         self._proposes = proposes
         self._pause_s = pause_s
         self._keys = ""
@@ -85,6 +88,7 @@ class Keypad(FrameProcessor):
         keys, self._keys = self._keys, ""
         if len(keys) < LEAST:
             return
-        await self.push_frame(TranscriptionFrame(KEYED + keys, "", time_now_iso8601(), finalized=True))
+        words = KEYED + self._intake.keyed(keys)
+        await self.push_frame(TranscriptionFrame(words, "", time_now_iso8601(), finalized=True))
         if self._proposes:
             await self.broadcast_frame(ProposedUserStoppedSpeakingFrame)

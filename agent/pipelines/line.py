@@ -44,6 +44,7 @@ from pipecat.transports.websocket.fastapi import (
 
 from agent.model import AudioSide
 from agent.pipelines.playout import Playout
+from agent.recording.tape import Tape
 
 SAMPLE_RATE = 8000
 VOICED_RMS = 350
@@ -118,6 +119,7 @@ class Line:
         self.malformed = 0
         self.listener: LineListener | None = None
         self.ears: list[Ear] = []
+        self.tape: Tape | None = None
         self.hearer: Hearer | None = None
         """Given the caller's sound in place of the pipeline, where there is one."""
         self.began_at = asyncio.get_running_loop().time()
@@ -134,6 +136,8 @@ class Line:
     async def say(self, spoken: Spoken, heard: Callable[[str], None]) -> None:
         """Write ready-made audio to the wire at once; `heard` gets each word when the caller has heard it."""
         start = self.playout.written_ms
+        if self.tape is not None:
+            self.tape.phrase(spoken.text, spoken.ulaw)
         for at in range(0, len(spoken.ulaw), CHUNK_MS * 8):
             await self.write(spoken.ulaw[at : at + CHUNK_MS * 8])
             await self.mark()
@@ -243,10 +247,12 @@ class LineSerializer(TwilioFrameSerializer):
             case "media":
                 return await self._audio(_field(message.get("media"), "payload"))
             case "mark":
-                self._line.playout.reached(str(_field(message.get("mark"), "name") or ""))
+                self._mark(str(_field(message.get("mark"), "name") or ""))
             case "dtmf":
                 return self._digit(_field(message.get("dtmf"), "digit"))
             case "stop":
+                if self._line.tape is not None:
+                    self._line.tape.note("line", "stop")
                 self._line.gone()
             case _:
                 self._line.malformed += message.get("event") not in ("connected", "start")
@@ -267,6 +273,11 @@ class LineSerializer(TwilioFrameSerializer):
             return None
         return InputAudioRawFrame(audio=pcm, sample_rate=SAMPLE_RATE, num_channels=1)
 
+    def _mark(self, name: str) -> None:
+        if self._line.tape is not None:
+            self._line.tape.note("line", "mark", name=name[:40])
+        self._line.playout.reached(name)
+
     def _digit(self, digit: object) -> Frame | None:
         try:
             key = KeypadEntry(digit)
@@ -274,6 +285,8 @@ class LineSerializer(TwilioFrameSerializer):
             self._line.malformed += 1
             return None
         self._line.caller_keyed()
+        if self._line.tape is not None:
+            self._line.tape.key_pressed(key.value)
         if self._line.listener is not None:
             self._line.listener.digit_pressed(key.value)
         return InputDTMFFrame(button=key)

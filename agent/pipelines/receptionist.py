@@ -30,6 +30,7 @@ from agent.model import Shop
 from agent.pipelines.appointments import Appointments
 from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.hearing import DeepgramOnLine
+from agent.pipelines.intake import Intake
 from agent.pipelines.keypad import Keypad
 from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
 from agent.pipelines.speech import SpeechStack
@@ -38,6 +39,7 @@ from agent.pipelines.tap import CallLog, Tap
 from agent.pipelines.tools import TRANSFER, ToolDesk, tools_for
 from agent.pipelines.turns import user_turns
 from agent.ports import CallStore
+from agent.redaction import Redactor
 from agent.settings import Settings
 
 APOLOGY_S = 8.0
@@ -136,7 +138,10 @@ class Receptionist:
             await self._worker.cancel(reason=reason)
 
     def _build(self, instructions: AiContext, speech: SpeechStack) -> PipelineWorker:
+        intake = Intake(Redactor(self._shop.redacts), self._line.tape)
         call = speech.for_call(
+            intake=intake,
+            tape=self._line.tape,
             instructions=instructions.stable,
             key_terms=key_terms(self._shop),
             voice_id=self._shop.voice_id,
@@ -158,7 +163,7 @@ class Receptionist:
             Pipeline(
                 [
                     transport.input(),  # the caller's voice
-                    Keypad(proposes=self._settings.stt != "nova"),  # a number keyed in is a turn as well
+                    Keypad(intake, proposes=self._settings.stt != "nova"),  # a number keyed in is a turn as well
                     call.stt,  # becomes words
                     self._tap.ears,  # which operators see at once
                     user,  # a whole turn goes into the history

@@ -26,14 +26,16 @@ from pipecat.frames.frames import (
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.cartesia.tts import CartesiaTTSService
-from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.stt_service import STTService
 from pipecat.utils.types import assert_given
 
 from agent.pipelines.clauses import ClauseAggregator
-from agent.pipelines.hearing import DeepgramOnLine
+from agent.pipelines.hearing import DeepgramOnLine, NovaOnLine
+from agent.pipelines.intake import Intake
 from agent.pipelines.tokens import streamed
+from agent.recording.tape import Tape
+from agent.recording.witness import Socket, WitnessedSocket
 from agent.settings import Settings
 
 EAGER_THRESHOLD = 0.5
@@ -52,8 +54,9 @@ class CallSpeech:
 class SharedClientLLM(OpenAILLMService):
     """Pipecat's OpenAI service on the process's client: building one per call stalls every other call ~30 ms."""
 
-    def __init__(self, client: AsyncOpenAI, **kwargs: Any) -> None:
+    def __init__(self, client: AsyncOpenAI, tape: Tape | None = None, **kwargs: Any) -> None:
         self._shared = client
+        self._tape = tape
         self._answered = asyncio.Event()
         self._answered.set()
         self.is_silent = False
@@ -88,7 +91,7 @@ class SharedClientLLM(OpenAILLMService):
             convert_developer_to_user=not self.supports_developer_role,
         )
         params = cast("dict[str, Any]", self.build_chat_completion_params(asked))
-        return await streamed(self._shared, params)
+        return await streamed(self._shared, params, self._tape)
 
     async def speak(self, text: str) -> None:
         """Have words of ours spoken, as an answer of their own after the model's.
@@ -112,9 +115,21 @@ class SharedClientLLM(OpenAILLMService):
 class EarlyCartesia(CartesiaTTSService):
     """Cartesia, given an answer's first clause as soon as the model has written it."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, tape: Tape | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._text_aggregator = ClauseAggregator()
+        self._tape = tape
+
+    async def _connect_websocket(self) -> None:
+        was = cast(object, self._websocket)
+        began = 0.0 if self._tape is None else self._tape.now()
+        await super()._connect_websocket()
+        if self._tape is None or (self._websocket is was and was is not None):
+            return
+        name, took = self._tape.connection("cartesia"), self._tape.now() - began
+        self._tape.note(name, "refused" if self._websocket is None else "open", took=took)
+        if self._websocket is not None:
+            self._websocket = cast(Any, WitnessedSocket(cast(Socket, self._websocket), self._tape, name))
 
 
 class SpeechStack:
@@ -135,18 +150,28 @@ class SpeechStack:
         await self._openai.close()
         await self.cartesia.close()
 
-    def for_call(self, *, instructions: str, key_terms: tuple[str, ...], voice_id: str, cache_key: str) -> CallSpeech:
+    def for_call(
+        self,
+        *,
+        instructions: str,
+        key_terms: tuple[str, ...],
+        voice_id: str,
+        cache_key: str,
+        intake: Intake,
+        tape: Tape | None,
+    ) -> CallSpeech:
         """Services for one call. `instructions` is the stable prompt prefix; `cache_key` groups calls that share
         it, so that the vendor's prompt cache hits (OpenAI API reference, `prompt_cache_key`)."""
         return CallSpeech(
-            stt=self._flux(key_terms) if self._settings.stt == "flux" else self._nova(key_terms),
-            llm=self._llm(instructions, cache_key),
-            tts=self._tts(voice_id),
+            stt=self._flux(key_terms, intake) if self._settings.stt == "flux" else self._nova(key_terms, intake),
+            llm=self._llm(instructions, cache_key, tape),
+            tts=self._tts(voice_id, tape),
         )
 
-    def _flux(self, key_terms: tuple[str, ...]) -> STTService:
+    def _flux(self, key_terms: tuple[str, ...], intake: Intake) -> STTService:
         eager = self._settings.eager_end_of_turn
         return DeepgramOnLine(
+            intake=intake,
             api_key=self._settings.deepgram_api_key.get_secret_value(),
             url=f"{self._settings.deepgram_base_url}/v2/listen",
             enable_eager_end_of_turn=eager,
@@ -160,11 +185,12 @@ class SpeechStack:
             ),
         )
 
-    def _nova(self, key_terms: tuple[str, ...]) -> STTService:
-        return DeepgramSTTService(
+    def _nova(self, key_terms: tuple[str, ...], intake: Intake) -> STTService:
+        return NovaOnLine(
+            intake=intake,
             api_key=self._settings.deepgram_api_key.get_secret_value(),
             base_url=self._settings.deepgram_base_url,
-            settings=DeepgramSTTService.Settings(
+            settings=NovaOnLine.Settings(
                 model=self._settings.nova_model,
                 keyterm=list(key_terms),
                 # With Deepgram's endpointing on, the words come before Finalize, its reply is then empty, and
@@ -174,9 +200,10 @@ class SpeechStack:
             ),
         )
 
-    def _llm(self, instructions: str, cache_key: str) -> SharedClientLLM:
+    def _llm(self, instructions: str, cache_key: str, tape: Tape | None) -> SharedClientLLM:
         return SharedClientLLM(
             self._openai,
+            tape,
             settings=OpenAILLMService.Settings(
                 model=self._settings.openai_model,
                 system_instruction=instructions,
@@ -184,8 +211,9 @@ class SpeechStack:
             ),
         )
 
-    def _tts(self, voice_id: str) -> CartesiaTTSService:
+    def _tts(self, voice_id: str, tape: Tape | None) -> CartesiaTTSService:
         return EarlyCartesia(
+            tape,
             api_key=self._settings.cartesia_api_key.get_secret_value(),
             url=f"{websocket_url(self._settings.cartesia_base_url)}/tts/websocket",
             settings=CartesiaTTSService.Settings(

@@ -40,20 +40,24 @@ from agent.events import (
 from agent.model import Caller
 from agent.pipelines.line import Line
 from agent.ports import Clock, EventBus
+from agent.recording.tape import Tape
 
 E = TypeVar("E", bound=OfCall)
+DIGITS_TOLD = 12
+"""Of the keys pressed between two turns: a card's number has more."""
 Stage = Literal["greeting", "stt", "llm", "tts", "voice_to_voice"]
 
 
 class CallLog:
     """Publishes the events of one call, numbered and dated."""
 
-    def __init__(self, caller: Caller, bus: EventBus, clock: Clock) -> None:
+    def __init__(self, caller: Caller, bus: EventBus, clock: Clock, tape: Tape | None = None) -> None:
         self.caller = caller
         self.clock = clock
         self.story: list[CallEvent] = []
         """What happened so far, without partial words and timings."""
         self._bus = bus
+        self._tape = tape
         self._seq = 0
 
     def publish(self, kind: type[E], /, **facts: object) -> E:
@@ -69,6 +73,8 @@ class CallLog:
         told = cast(CallEvent, event)
         if not isinstance(told, StageTimed) and not (isinstance(told, TurnHeard) and not told.final):
             self.story.append(told)
+        if self._tape is not None:
+            self._tape.happened(told)
         self._bus.publish(told)
         return event
 
@@ -86,6 +92,7 @@ class Tap:
         self._line = line
         self._speaking = False
         self._open = False
+        self._keys = 0
         self._said: list[str] = []
 
     @property
@@ -101,7 +108,9 @@ class Tap:
         tts.add_event_handler("on_tts_request", self._speech_asked)
 
     def digit_pressed(self, digit: str) -> None:
-        self._log.publish(DigitPressed, digit=digit)
+        """What goes on for longer than a phone number may be a card's: the rest is told by its number of keys alone."""
+        self._keys += 1
+        self._log.publish(DigitPressed, digit=digit if self._keys <= DIGITS_TOLD else "•")
 
     def answer_began(self, voice_to_voice_ms: float) -> None:
         self.last_voice_to_voice_ms = round(voice_to_voice_ms, 1)
@@ -130,6 +139,7 @@ class Tap:
 
     async def _turn_stopped(self, _: object, __: object, message: UserTurnStoppedMessage) -> None:
         self._open = False
+        self._keys = 0
         if not message.content:
             # A noise: the next words are this turn.
             self.turn = max(0, self.turn - 1)

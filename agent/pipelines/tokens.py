@@ -7,8 +7,10 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from openai import APIError, AsyncOpenAI, AsyncStream, NotGiven, Omit
+from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, NotGiven, Omit
 from openai.types.chat import ChatCompletionChunk
+
+from agent.recording.tape import Tape
 
 _DATA = "data:"
 
@@ -26,19 +28,29 @@ class TokenStream(AsyncStream[ChatCompletionChunk]):
     Raises APIError for an error in the stream, and what the SDK raises for a connection that breaks.
     """
 
+    tape: Tape | None = None
+    name = ""
+    """What the tape calls this request."""
+
     async def __stream__(self) -> AsyncIterator[Any]:
+        is_whole = False
         try:
             async for line in self.response.aiter_lines():
                 if not line.startswith(_DATA):
                     continue
                 text = line[len(_DATA) :].lstrip()
                 if text.startswith("[DONE]"):
+                    is_whole = True
                     continue  # what is left of the body is read, so that the connection serves again
+                if self.tape is not None:
+                    self.tape.note(self.name, "part", text)
                 chunk = json.loads(text, object_hook=Part)
                 if chunk.error:
                     raise APIError(_message_of(chunk.error), request=self.response.request, body=chunk.error)
                 yield chunk
         finally:
+            if self.tape is not None:
+                self.tape.note(self.name, "end", whole=is_whole)
             await self.response.aclose()
 
 
@@ -47,12 +59,32 @@ def _message_of(error: object) -> str:
     return message if isinstance(message, str) and message else "An error occurred during streaming"
 
 
-async def streamed(client: AsyncOpenAI, params: Mapping[str, Any]) -> AsyncStream[ChatCompletionChunk]:
-    """Ask for a completion; `params` are those of `chat.completions.create`.
+async def streamed(
+    client: AsyncOpenAI, params: Mapping[str, Any], tape: Tape | None = None
+) -> AsyncStream[ChatCompletionChunk]:
+    """Ask for a completion; `params` are those of `chat.completions.create`. Raises what the SDK raises.
 
     Sent as they are: the SDK would walk through prompt and tools for fields to rename, and there are none.
     """
     given = {name: value for name, value in params.items() if not isinstance(value, NotGiven | Omit)}
+    if tape is None:
+        return await _post(client, given)
+    name = tape.connection("openai")
+    tape.note(name, "ask", json.dumps({**given, "stream": True}, ensure_ascii=False))
+    try:
+        stream = await _post(client, given)
+    except APIStatusError as why:
+        tape.note(name, "refused", status=why.status_code, body=why.response.text[:2000])
+        raise
+    except APIError as why:
+        tape.note(name, "broken", message=str(why))
+        raise
+    tape.note(name, "answered")
+    stream.tape, stream.name = tape, name
+    return stream
+
+
+async def _post(client: AsyncOpenAI, given: Mapping[str, Any]) -> TokenStream:
     return await client.post(
         "/chat/completions", body=given, cast_to=ChatCompletionChunk, stream=True, stream_cls=TokenStream
     )

@@ -6,6 +6,8 @@ from pipecat.frames.frames import EagerEndOfTurnCancelFrame, EagerTranscriptionF
 from pipecat.processors.frame_processor import FrameDirection
 
 from agent.pipelines.hearing import DeepgramOnLine
+from agent.pipelines.intake import Intake
+from agent.redaction import Redactor
 
 BLOCK = b"\0" * 320
 
@@ -14,7 +16,12 @@ class Listening(DeepgramOnLine):
     """Keeps what would go to the vendor, and what is guessed: the words, or None for a withdrawal."""
 
     def __init__(self, guess_after_ms: int = 0) -> None:
-        super().__init__(api_key="none", enable_eager_end_of_turn=True, guess_after_ms=guess_after_ms)
+        super().__init__(
+            intake=Intake(Redactor(), None),
+            api_key="none",
+            enable_eager_end_of_turn=True,
+            guess_after_ms=guess_after_ms,
+        )
         self.packets_ms: list[int] = []
         self.guesses: list[str | None] = []
 

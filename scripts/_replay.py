@@ -1,0 +1,179 @@
+"""A recorded call, played again through the true pipeline: the caller's own frames, vendors answering from the tape."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Coroutine
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar, cast
+
+import uvicorn
+
+from agent.call import Services
+from agent.emulators import virtual_clock
+from agent.emulators.account import EXACT_MS, house_of, lasting, line_of, parted
+from agent.emulators.report import CallReport
+from agent.emulators.scenario import Scenario
+from agent.emulators.taped import Finding, Findings, TapedPlug, open_taped_stage
+from agent.emulators.taped_line import TapedLine
+from agent.emulators.theatre import open_theatre
+from agent.knowledge.registry import location_key
+from agent.ports import BookingStore, CallStore
+from agent.recording.reel import Reel, TapeError, read_tape
+from agent.settings import Settings
+from agent.stores.embedded import EmbeddedStore
+from server import create_app, uvicorn_config
+
+T = TypeVar("T")
+REAL_TIME_MS = 250.0
+"""What a machine with other work may add to a moment in real time."""
+WRITTEN_S = 10.0
+BEFORE = timedelta(seconds=5)
+"""A server is up this long, by its own clock, before the call comes."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How a replay went. `differences` and `findings` empty: as then."""
+
+    reel: Reel
+    again: Reel
+    """The tape of the replay."""
+    report: CallReport
+    findings: tuple[Finding, ...]
+    differences: tuple[str, ...]
+    took_s: float
+    """In real seconds, of which the call itself took `call_s`."""
+    call_s: float
+    """From the first ring until it was over."""
+
+    @property
+    def is_identical(self) -> bool:
+        return not self.findings and not self.differences
+
+
+class TapedClock:
+    """The house's clock as it was then: at the beginning of the media stream it shows what it showed."""
+
+    def __init__(self, began_at: datetime) -> None:
+        self._began_at = began_at
+        self._zero: float | None = None
+
+    def begin(self) -> None:
+        """The media stream begins now."""
+        self._zero = asyncio.get_running_loop().time()
+
+    def __call__(self) -> datetime:
+        if self._zero is None:
+            return self._began_at - timedelta(milliseconds=1)
+        return self._began_at + timedelta(seconds=asyncio.get_running_loop().time() - self._zero)
+
+
+def replay(reel: Reel, *, since: float = 0.0, real_time: bool = False, **overrides: Any) -> Replayed:
+    """Play a call again and compare it with what it was. Raises TapeError, VoiceUnavailable, TheatreError.
+
+    `overrides` are settings in place of those of the tape.
+    """
+    return run_on(reel, replaying(reel, since=since, real_time=real_time, **overrides), real_time=real_time)
+
+
+def run_on(reel: Reel, playing: Coroutine[Any, Any, T], *, real_time: bool) -> T:
+    """Run on the clock of a tape, or on the machine's."""
+    if real_time:
+        return asyncio.run(playing)
+    return virtual_clock.run(playing, starts=reel.manifest.began_at - BEFORE)
+
+
+async def replaying(reel: Reel, *, since: float = 0.0, real_time: bool = False, **overrides: Any) -> Replayed:
+    """`replay`, within an event loop that runs on the right clock."""
+    began = virtual_clock.real_time()
+    findings, clock, apps = Findings(), TapedClock(reel.manifest.began_at), []
+
+    def build(settings: Settings) -> uvicorn.Config:
+        app = create_app(settings, clock=clock, dressed=partial(_dressed, reel, findings))
+        apps.append(app)
+        return uvicorn_config(settings, app)
+
+    with TemporaryDirectory(prefix="chairside-tapes-") as tapes:
+        ours: dict[str, Any] = {
+            **reel.manifest.settings,
+            "tapes_path": Path(tapes),
+            "max_loop_late_ms": 10_000,
+            **overrides,
+        }
+        stage = open_taped_stage(reel, findings)
+        async with open_theatre(build, furnish=partial(_furnish, reel), stage=stage, **ours) as theatre:
+            services = cast(Services, apps[0].state.services)
+            shop, caller = reel.manifest.shop, reel.manifest.caller
+            scenario = Scenario(name="replay", to=caller.called, caller=caller.caller)
+            line = partial(TapedLine, reel=reel, begins=clock.begin)
+            rang = virtual_clock.real_time()
+            report = await theatre.caller.call(scenario, call_sid=caller.call_sid, line=line)
+            call_s = virtual_clock.real_time() - rang
+            path = services.recorder.shelf.path_of(shop.location_id, caller.call_sid)
+            await _sealed(path)
+        try:
+            again = read_tape(path)
+        except TapeError as why:
+            raise TapeError(
+                "replay_unrecorded", f"The replay was not put through: {report.error or report.end} ({why.message})"
+            ) from why
+    return Replayed(
+        reel=reel,
+        again=again,
+        report=report,
+        findings=tuple(findings.all),
+        differences=tuple(_differences(reel, again, since, REAL_TIME_MS if real_time else EXACT_MS)),
+        took_s=virtual_clock.real_time() - began,
+        call_s=call_s,
+    )
+
+
+def _differences(reel: Reel, again: Reel, since: float, tolerance_ms: float) -> list[str]:
+    """Of a tape that was cut off, what lies before its end is compared."""
+    span = (since * 1000, float("inf") if reel.is_sealed and reel.until >= _length(reel) else reel.until * 1000)
+    then, now = house_of(reel, *span), house_of(again, *span)
+    if tolerance_ms >= REAL_TIME_MS:  # sound goes out in other pieces, and partial words come as they may
+        return parted(lasting(then), lasting(now), tolerance_ms)
+    return [
+        *parted(then, now, tolerance_ms),
+        *parted(line_of(reel, *span), line_of(again, *span), tolerance_ms),
+    ]
+
+
+def _length(reel: Reel) -> float:
+    return max((sound.at for sound in reel.caller), default=0.0)
+
+
+async def _sealed(path: Path) -> None:
+    """The tape of the replay is written when the call is over."""
+    for _ in range(round(WRITTEN_S / 0.05)):
+        if (path / "seal.json").exists():
+            return
+        await asyncio.sleep(0.05)
+
+
+async def _furnish(reel: Reel, settings: Settings) -> None:
+    """The shop as it was pinned, in its own version."""
+    shop = reel.manifest.shop
+    async with EmbeddedStore.open(settings.database_path) as store:
+        await store.store_knowledge(location_key(shop.location_id), shop.model_copy(update={"version": 0}))
+    with closing(sqlite3.connect(settings.database_path)) as db, db:
+        db.execute("UPDATE salon_static_data SET version = ?", (shop.version,))
+
+
+def _dressed(reel: Reel, findings: Findings, services: Services) -> Services:
+    """Book and records answer from the tape."""
+    book = TapedPlug(services.bookings, BookingStore, reel.of("book"), findings, "book")
+    calls = TapedPlug(services.calls, CallStore, reel.of("calls"), findings, "calls")
+    return replace(
+        services,
+        desk=services.desk.through(lambda _: cast(BookingStore, book)),
+        calls=cast(CallStore, calls),
+    )
