@@ -21,7 +21,7 @@ from agent.emulators.account import EXACT_MS, house_of, lasting, line_of, parted
 from agent.emulators.report import CallReport
 from agent.emulators.scenario import Scenario
 from agent.emulators.taped import Finding, Findings, TapedPlug, open_taped_stage
-from agent.emulators.taped_line import TapedLine
+from agent.emulators.taped_line import BEFORE_S, TapedLine
 from agent.emulators.theatre import open_theatre
 from agent.knowledge.registry import location_key
 from agent.ports import BookingStore, CallStore
@@ -34,8 +34,6 @@ T = TypeVar("T")
 REAL_TIME_MS = 250.0
 """What a machine with other work may add to a moment in real time."""
 WRITTEN_S = 10.0
-BEFORE = timedelta(seconds=5)
-"""A server is up this long, by its own clock, before the call comes."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,8 @@ def run_on(reel: Reel, playing: Coroutine[Any, Any, T], *, real_time: bool) -> T
     """Run on the clock of a tape, or on the machine's."""
     if real_time:
         return asyncio.run(playing)
-    return virtual_clock.run(playing, starts=reel.manifest.began_at - BEFORE)
+    starts = reel.manifest.began_at - timedelta(seconds=BEFORE_S)
+    return virtual_clock.run(playing, starts=starts, loop_starts_s=reel.manifest.loop_s - BEFORE_S)
 
 
 async def replaying(reel: Reel, *, since: float = 0.0, real_time: bool = False, **overrides: Any) -> Replayed:

@@ -30,7 +30,8 @@ from agent.recording.reel import read_tape
 
 TIMES = 3
 NOVA_EVERY = 4
-"""One tape in so many is recorded and replayed with nova as well."""
+"""One kind of call in so many is recorded and replayed with nova as well; not that with sound taken out, whose turns
+nova's local models judge anew."""
 
 
 def main() -> int:
@@ -43,7 +44,7 @@ def main() -> int:
     times = 1 if quick else TIMES
     with TemporaryDirectory(prefix="chairside-tapes-") as folder:
         flux = [_run(path, Path(folder) / "flux", times, "flux") for path in paths]
-        nova = [_run(path, Path(folder) / "nova", times, "nova") for path in paths[::NOVA_EVERY]]
+        nova = [_run(path, Path(folder) / "nova", times, "nova") for path in paths[1::NOVA_EVERY]]
     print(json.dumps({"flux": flux, "nova": nova}))
     return 0
 

@@ -100,7 +100,11 @@ class TapedDeepgram(Deepgram):
             async for message in messages(ws, connection_of(request)):
                 if isinstance(message, bytes):
                     heard.advance(audio=len(message))
-                elif message.get("type") not in ("CloseStream", "KeepAlive"):
+                elif message.get("type") == "CloseStream":
+                    left = (float(note.facts["took"]) for note in notes if note.what == "left")
+                    await asyncio.sleep(next(left, 0.0))
+                    break
+                elif message.get("type") != "KeepAlive":
                     heard.advance(controls=1)
         finally:
             telling.cancel()

@@ -13,9 +13,12 @@ from agent.emulators.media_socket import MediaSocket, Signing
 from agent.emulators.phone import Mouth
 from agent.emulators.scenario import Scenario
 from agent.emulators.twilio import PhoneCall
+from agent.emulators.twiml import Verb
 from agent.events import CallEnded
 from agent.recording.reel import Reel
 
+BEFORE_S = 5.0
+"""How long, by its clock, a replay's server is up before the call comes."""
 EARLY_S = 0.001
 GRACE_S = 10.0
 """How long a call that ended by itself then may take longer now."""
@@ -61,6 +64,12 @@ class TapedLine(Line):
         self._reel = reel
         self._mouth = TapedMouth(reel, begins)
         self._reached = [(str(note.facts["name"]), note.at) for note in reel.of("line") if note.what == "mark"]
+
+    async def _stream(self, verb: Verb) -> None:
+        """Talk over a media socket, on a virtual clock from the moment by the loop's time at which it was then."""
+        early_s = self._reel.manifest.loop_s - asyncio.get_running_loop().time()
+        await asyncio.sleep(early_s if 0 < early_s < BEFORE_S else 0)
+        await super()._stream(verb)
 
     async def _act(self) -> None:
         """Press the keys that were pressed, and hang up when they did."""

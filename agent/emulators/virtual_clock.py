@@ -31,7 +31,9 @@ T = TypeVar("T")
 STARTS = datetime(2026, 1, 5, 18, 0, tzinfo=UTC)
 """When every run begins unless told otherwise: a Monday, eight in the morning in Honolulu, evening in London.
 The same instant each time, so that floating point rounds the same."""
-_LOOP_STARTS_S = 1000.0
+LOOP_STARTS_S = 1000.0
+_DIGITS, _LEAST_S = 6, 1e-6
+"""Of a second: what floating point makes of a sum of many times is rounded away, or two runs would break ties apart."""
 _LOOK_S = 0.02
 """How often, in real seconds, the sockets are looked at while the clock is held."""
 _READERS = ("pipecat", "uvicorn", "aiohttp", "openai")
@@ -87,13 +89,16 @@ def real_time() -> float:
     return _real_monotonic()
 
 
-def run(main: Coroutine[Any, Any, T], *, starts: datetime = STARTS) -> T:
-    """Run a coroutine on a fresh loop whose clock begins at `starts`. Raises what it raises, and VirtualClockError."""
+def run(main: Coroutine[Any, Any, T], *, starts: datetime = STARTS, loop_starts_s: float = LOOP_STARTS_S) -> T:
+    """Run a coroutine on a fresh loop whose clock begins at `starts`, and whose own time at `loop_starts_s`.
+
+    Raises what it raises, and VirtualClockError.
+    """
     if not _Installed.done or _Installed.loop is not None:
         main.close()
         why = "it runs already" if _Installed.done else "it is not installed"
         raise VirtualClockError(f"no run on the virtual clock: {why}")
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(starts)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(starts, loop_starts_s)) as runner:
         # A context of its own: nothing that an earlier run left in it.
         return runner.run(main, context=contextvars.Context())
 
@@ -115,15 +120,16 @@ def holding() -> Generator[None]:
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop with a time of its own. Jobs in threads take none of it."""
 
-    def __init__(self, starts: datetime = STARTS) -> None:
+    def __init__(self, starts: datetime = STARTS, loop_starts_s: float = LOOP_STARTS_S) -> None:
         self._selector_of_time = _Selector()
-        self._epoch = starts.timestamp() - _LOOP_STARTS_S
+        self._loop_starts_s = loop_starts_s
+        self._epoch = starts.timestamp() - loop_starts_s
         self._threads = ThreadPoolExecutor(thread_name_prefix="virtual")
         super().__init__(self._selector_of_time)
         self.set_default_executor(self._threads)
 
     def time(self) -> float:
-        return _LOOP_STARTS_S + self._selector_of_time.passed_s
+        return round(self._loop_starts_s + self._selector_of_time.passed_s, _DIGITS)
 
     def timestamp(self) -> float:
         """Seconds since 1970, as `time.time()`."""
@@ -175,7 +181,8 @@ class _Selector(selectors.DefaultSelector):
             return super().select(_LOOK_S)
         if timeout is None:
             return super().select(None)
-        self.passed_s += timeout
+        until = round(self.passed_s + timeout, _DIGITS)
+        self.passed_s = until if until > self.passed_s else round(self.passed_s + _LEAST_S, _DIGITS)
         return []
 
     def _first_job_done(self) -> list[tuple[selectors.SelectorKey, int]]:

@@ -93,6 +93,13 @@ class DeepgramOnLine(DeepgramFluxSTTService):
         await super()._receive_messages()
         self._intake.closed()
 
+    async def _disconnect_websocket(self) -> None:
+        was_open = self._websocket is not None
+        self._intake.leaving()
+        await super()._disconnect_websocket()
+        if was_open:
+            self._intake.left()
+
     async def _handle_message(self, data: dict[str, Any]) -> None:
         await super()._handle_message(self._intake.flux(data))
 
@@ -167,8 +174,16 @@ class NovaOnLine(DeepgramSTTService):
         await super()._connect()
         self._intake.opened(is_open=self._connection is not None)
 
+    async def _disconnect(self) -> None:
+        was_open = self._connection is not None
+        self._intake.leaving()
+        await super()._disconnect()
+        if was_open:
+            self._intake.left()
+
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
-        self._intake.sent(audio)
+        if self._connection:
+            self._intake.sent(audio)
         async for frame in super().run_stt(audio):
             yield frame
 

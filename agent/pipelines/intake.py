@@ -41,6 +41,14 @@ class Intake:
         """The vendor has ended the connection."""
         self._note("close")
 
+    def leaving(self) -> None:
+        self.dialling()
+
+    def left(self) -> None:
+        """The vendor has let go of a connection that we ended."""
+        if self._tape is not None:
+            self._tape.note(self._name, "left", took=self._tape.now() - self._dialled_at)
+
     def sent(self, audio: bytes) -> None:
         self._audio_bytes += len(audio)
         if self._tape is not None:

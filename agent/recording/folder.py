@@ -155,7 +155,7 @@ def unintelligible(ulaw: bytes) -> bytes:
 
 
 def _time_line(sound: Sound) -> str:
-    return f"{sound.at:.6f} {len(sound.ulaw)} {sound.side}\n"
+    return f"{sound.at!r} {len(sound.ulaw)} {sound.side}\n"
 
 
 def _replace(path: Path, text: str) -> None:

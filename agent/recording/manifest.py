@@ -44,6 +44,8 @@ class Manifest(Model):
     made_by: MadeBy
     began_at: AwareDatetime
     """When the media stream began, by the house's clock: time 0 of the tape."""
+    loop_s: float
+    """The same by the event loop's: a replay begins at the same, so that floating point rounds the same."""
     caller: Caller
     shop: Shop
     """As it was pinned for this call."""
@@ -59,12 +61,13 @@ class Seal(Model):
     """By the name of the file."""
 
 
-def manifest_of(caller: Caller, shop: Shop, settings: Settings, began_at: AwareDatetime) -> Manifest:
+def manifest_of(caller: Caller, shop: Shop, settings: Settings, began_at: AwareDatetime, loop_s: float) -> Manifest:
     """The circumstances of a call that begins now."""
     taped = taped_settings(settings)
     return Manifest(
         made_by=MadeBy(chairside=_version("chairside"), pipecat=_version("pipecat-ai")),
         began_at=began_at,
+        loop_s=loop_s,
         caller=caller,
         shop=shop,
         settings=taped,

@@ -61,7 +61,7 @@ class Recorder:
         if not shop.records_calls:
             return None
         since = asyncio.get_running_loop().time() - began_at
-        manifest = manifest_of(caller, shop, self._settings, self._clock() - timedelta(seconds=since))
+        manifest = manifest_of(caller, shop, self._settings, self._clock() - timedelta(seconds=since), began_at)
         tape = Tape(manifest, began_at)
         self._running[tape] = TapeFolder(self.shelf.path_of(caller.location_id, caller.call_sid), manifest)
         return tape
