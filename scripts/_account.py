@@ -198,7 +198,11 @@ def tell(console: Console, calls: Sequence[CallAccount]) -> None:
 
 def write(book: Book, target: str) -> None:
     """The book into a file, or on standard output for `-`. Raises OSError."""
-    text = book.model_dump_json(indent=2, serialize_as_any=True)
+    write_json(book.model_dump_json(indent=2, serialize_as_any=True), target)
+
+
+def write_json(text: str, target: str) -> None:
+    """A text into a file, or on standard output for `-`. Raises OSError."""
     if target == "-":
         print(text)
     else:

@@ -29,21 +29,15 @@ async def measure(arguments: argparse.Namespace) -> Measured:
         raise OSError(f"{RUNS.name} ended with {process.returncode}")
     runs: dict[str, list[dict[str, Any]]] = json.loads(told)
     every = [*runs["flux"], *runs["nova"]]
-    form = {
+    figures = {
         "tapes": len(runs["flux"]),
         "identical": sum(run["identical"] for run in runs["flux"]),
         "speedup": round(median(run["speedup"] for run in runs["flux"]), 1),
         "speedup_nova": round(median(run["speedup"] for run in runs["nova"]), 1),
-        "nova": {"tapes": len(runs["nova"]), "identical": sum(run["identical"] for run in runs["nova"])},
-        "runs": runs,
     }
+    nova = {"tapes": len(runs["nova"]), "identical": sum(run["identical"] for run in runs["nova"])}
     return Measured(
-        figures=[
-            Figure("tapes", form["tapes"], ""),
-            Figure("identical", form["identical"], ""),
-            Figure("speedup", form["speedup"], "x"),
-            Figure("speedup, nova", form["speedup_nova"], "x"),
-        ],
-        form=form,
+        figures=[Figure(name, value, "x" if "speedup" in name else "") for name, value in figures.items()],
+        form={**figures, "nova": nova, "runs": runs},
         faults=tuple(f"{run['name']}: {' | '.join(run['differences'])}" for run in every if not run["identical"]),
     )

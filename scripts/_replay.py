@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Coroutine
 from contextlib import closing
@@ -23,6 +24,7 @@ from agent.emulators.scenario import Scenario
 from agent.emulators.taped import Finding, Findings, TapedPlug, open_taped_stage
 from agent.emulators.taped_line import BEFORE_S, TapedLine
 from agent.emulators.theatre import open_theatre
+from agent.emulators.virtual_clock import VirtualLoop
 from agent.knowledge.registry import location_key
 from agent.ports import BookingStore, CallStore
 from agent.recording.reel import Reel, TapeError, read_tape
@@ -73,12 +75,16 @@ class TapedClock:
         return self._began_at + timedelta(seconds=asyncio.get_running_loop().time() - self._zero)
 
 
-def replay(reel: Reel, *, since: float = 0.0, real_time: bool = False, **overrides: Any) -> Replayed:
+def replay(
+    reel: Reel, *, since: float = 0.0, real_time: bool = False, keep: Path | None = None, **overrides: Any
+) -> Replayed:
     """Play a call again and compare it with what it was. Raises TapeError, VoiceUnavailable, TheatreError.
 
-    `overrides` are settings in place of those of the tape.
+    `since`: seconds from which on it is compared; `keep`: a folder for the tape of the replay; `overrides` are settings
+    in place of those of the tape.
     """
-    return run_on(reel, replaying(reel, since=since, real_time=real_time, **overrides), real_time=real_time)
+    playing = replaying(reel, since=since, real_time=real_time, keep=keep, **overrides)
+    return run_on(reel, playing, real_time=real_time)
 
 
 def run_on(reel: Reel, playing: Coroutine[Any, Any, T], *, real_time: bool) -> T:
@@ -89,7 +95,9 @@ def run_on(reel: Reel, playing: Coroutine[Any, Any, T], *, real_time: bool) -> T
     return virtual_clock.run(playing, starts=starts, loop_starts_s=reel.manifest.loop_s - BEFORE_S)
 
 
-async def replaying(reel: Reel, *, since: float = 0.0, real_time: bool = False, **overrides: Any) -> Replayed:
+async def replaying(
+    reel: Reel, *, since: float = 0.0, real_time: bool = False, keep: Path | None = None, **overrides: Any
+) -> Replayed:
     """`replay`, within an event loop that runs on the right clock."""
     began = virtual_clock.real_time()
     findings, clock, apps = Findings(), TapedClock(reel.manifest.began_at), []
@@ -118,7 +126,7 @@ async def replaying(reel: Reel, *, since: float = 0.0, real_time: bool = False, 
             path = services.recorder.shelf.path_of(shop.location_id, caller.call_sid)
             await _sealed(path)
         try:
-            again = read_tape(path)
+            again = read_tape(_kept(path, keep))
         except TapeError as why:
             raise TapeError(
                 "replay_unrecorded", f"The replay was not put through: {report.error or report.end} ({why.message})"
@@ -128,26 +136,37 @@ async def replaying(reel: Reel, *, since: float = 0.0, real_time: bool = False, 
         again=again,
         report=report,
         findings=tuple(findings.all),
-        differences=tuple(_differences(reel, again, since, REAL_TIME_MS if real_time else EXACT_MS)),
+        differences=tuple(_differences(reel, again, since)),
         took_s=virtual_clock.real_time() - began,
         call_s=call_s,
     )
 
 
-def _differences(reel: Reel, again: Reel, since: float, tolerance_ms: float) -> list[str]:
-    """Of a tape that was cut off, what lies before its end is compared."""
-    span = (since * 1000, float("inf") if reel.is_sealed and reel.until >= _length(reel) else reel.until * 1000)
+def _kept(path: Path, keep: Path | None) -> Path:
+    if keep is None or not path.exists():
+        return path
+    shutil.rmtree(keep, ignore_errors=True)
+    return shutil.copytree(path, keep)
+
+
+def _differences(reel: Reel, again: Reel, since: float) -> list[str]:
+    """Of a tape that was cut off, what lies before its end is compared.
+
+    Where one of both was made on a machine's clock, its work is in every moment: partial words and timings of single
+    stages come as they may, and the same sound may go out in other pieces.
+    """
+    is_whole = reel.is_sealed and not reel.is_cut
+    span = (since * 1000, float("inf") if is_whole else reel.until * 1000 - 1)
     then, now = house_of(reel, *span), house_of(again, *span)
-    if tolerance_ms >= REAL_TIME_MS:  # sound goes out in other pieces, and partial words come as they may
-        return parted(lasting(then), lasting(now), tolerance_ms)
-    return [
-        *parted(then, now, tolerance_ms),
-        *parted(line_of(reel, *span), line_of(again, *span), tolerance_ms),
-    ]
+    if not (_is_exact(reel) and _is_exact(again)):
+        return parted(lasting(then), lasting(now), REAL_TIME_MS)
+    told = parted(then, now, EXACT_MS)
+    heard = parted(line_of(reel, *span), line_of(again, *span), EXACT_MS)
+    return [*told, *heard] if not told or not heard else [*told, "and the sound on the line with it"]
 
 
-def _length(reel: Reel) -> float:
-    return max((sound.at for sound in reel.caller), default=0.0)
+def _is_exact(reel: Reel) -> bool:
+    return reel.manifest.made_by.loop == VirtualLoop.__name__
 
 
 async def _sealed(path: Path) -> None:

@@ -44,8 +44,8 @@ async def recording(scenario: Scenario, to: Path, *, greeting: str | None = None
     """`record`, within a loop that runs on the virtual clock."""
     with TemporaryDirectory(prefix="chairside-recording-") as folder:
         furnish = partial(_furnish, greeting)
-        ours = {"tapes_path": Path(folder), "clock": virtual_clock.now, **overrides}
-        async with open_house([scenario], furnish=furnish, **ours) as (theatre, _):
+        ours: dict[str, Any] = {"tapes_path": Path(folder), **overrides}
+        async with open_house([scenario], furnish=furnish, clock=virtual_clock.now, **ours) as (theatre, _):
             report = await theatre.caller.call(scenario)
             found = await _written(Path(folder), report.call_sid)
         if found is None:

@@ -1,5 +1,7 @@
-"""Phone a shop with a recording or a scenario, and give account of the call.
+"""Replay a recorded call, or phone a shop with a recording or a scenario, and give account of the call.
 
+    python scripts/replay_call.py TAPE [--pinned] [--real-time] [--from S] [--to S] [--settings now] [--json [FILE]]
+    python scripts/replay_call.py TAPE --explain | --wav FILE | --make-test NAME | --against URL
     python scripts/replay_call.py --to NUMBER --audio WAV [--says TEXT] [--from NUMBER] [--json [FILE]]
     python scripts/replay_call.py [--to NUMBER] --scenario FILE [--from NUMBER] [--json [FILE]]
                                   [--real-time] [--timeline FILE] [--compare FILE]
@@ -7,6 +9,11 @@
 Without --server a server with the sample shops is started, every vendor emulated, and the call takes place on a clock
 that jumps from one moment to the next (`--real-time`: on the machine's). Its timeline is then the same on every run:
 `--timeline FILE` writes it, `--compare FILE` fails when it is no longer that of the file, and shows where.
+
+A tape is the folder of a recorded call (docs/recording.md). It is played through the true pipeline: the caller's own
+frames, vendors that answer from the tape as long after what they are told as they did then. Any difference fails, and
+is shown; with `--pinned`, for changed code or prompt, only what the tape does not know (a request to the model, words
+to be spoken, a question to the book), shown beside what comes nearest.
 
 With `--server URL` a running one is phoned as Twilio would: PUBLIC_URL and TWILIO_AUTH_TOKEN must be its own. What it
 heard and said is read from its `/ops` when OPERATOR_TOKEN is its own too, what it stored from DATABASE_PATH; else the
@@ -67,6 +74,7 @@ from agent.errors import AccessError, ChairsideError, SettingsError
 from agent.events import OfCall
 from agent.model import to_e164
 from agent.ports import EventBus
+from agent.recording.reel import TapeError
 from agent.settings import Settings, read_settings
 from agent.stores.embedded import EmbeddedStore
 
@@ -105,11 +113,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logger.remove()
     try:
+        if arguments.tape is not None:
+            from _tape_mode import run  # only here: loading the server is slow
+
+            return run(arguments)
+        if arguments.record is not None:
+            return _record(arguments)
         scenario = _scenario(arguments)
         expected = None if arguments.compare is None else read_timeline(arguments.compare)
         real = arguments.server or arguments.real_time
         account, timeline = (asyncio.run if real else virtual_clock.run)(_call(scenario, arguments))
-        _show(account, arguments.json)
+        show(account, arguments.json)
         if timeline is not None and arguments.timeline is not None:
             arguments.timeline.write_text(timeline.text(), encoding="utf-8")
     except ScenarioError as why:
@@ -121,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TimelineError as why:
         complain(f"[replay/timeline_unreadable] {why}")
         return 2
-    except (ReplayError, SettingsError, AccessError) as why:
+    except (ReplayError, SettingsError, AccessError, TapeError) as why:
         complain(why)
         return 2
     except (ChairsideError, VoiceUnavailable, TheatreError, OSError) as why:
@@ -141,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Phone a shop with a recording or a scenario.")
     parser.add_argument("--to", metavar="NUMBER", help="the shop's number; a scenario may bring its own")
     played = parser.add_mutually_exclusive_group(required=True)
+    played.add_argument("tape", nargs="?", type=Path, metavar="TAPE", help="the folder of a recorded call")
     played.add_argument("--audio", type=Path, metavar="WAV", help="what the caller says, as one utterance")
     played.add_argument("--scenario", type=Path, metavar="FILE", help="what the caller does, as YAML")
     parser.add_argument("--says", metavar="TEXT", help="the words in the recording, else a .txt beside it or a guess")
@@ -150,7 +165,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--real-time", action="store_true", help="on the machine's clock; --server implies it")
     parser.add_argument("--timeline", type=Path, metavar="FILE", help="write what happened when, line by line")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="fail unless the timeline is this one")
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="keep the tape of a scenario, in a folder of its name"
+    )
+    tape = parser.add_argument_group("with a tape (--from and --to are seconds into the call then)")
+    tape.add_argument("--pinned", action="store_true", help="only what the tape does not know fails")
+    tape.add_argument("--settings", choices=["taped", "now"], default="taped", help="now: those of the environment")
+    tape.add_argument("--explain", action="store_true", help="where each turn's time went, and what went wrong")
+    tape.add_argument("--wav", type=Path, metavar="FILE", help="its sound: caller left, agent right")
+    tape.add_argument("--make-test", metavar="NAME", help="a test of it, made anonymous, in tests/calls/tapes/NAME")
+    tape.add_argument("--against", metavar="URL", help="play its caller to a running server")
     return parser
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    """Make a tape of a scenario. Raises ReplayError, ScenarioError, ChairsideError."""
+    from _taping import SHORT_GREETING, record
+
+    if arguments.scenario is None:
+        raise ReplayError("record_without_scenario", "--record goes with --scenario.")
+    made = record(arguments.scenario, arguments.record, greeting=SHORT_GREETING)
+    Console(highlight=False).print(f"{made}")
+    return 0
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:
@@ -185,12 +221,12 @@ def _number(option: str, text: str) -> str:
 
 async def _call(scenario: Scenario, arguments: argparse.Namespace) -> tuple[ReplayAccount, Timeline | None]:
     """Make the call; its account, and its timeline where the server is our own."""
-    opening = _running(arguments.server) if arguments.server else _own(scenario)
+    opening = running(arguments.server) if arguments.server else _own(scenario)
     async with opening as ends:
         report = await ends.caller.call(scenario)
         if ends.operator is not None and report.parameters:
             await ends.operator.call_over(report.call_sid, OVER_S)
-        account = await _account(scenario, report, ends)
+        account = await account_of(scenario, report, ends)
         return account, None if ends.told is None else timeline_of(report, ends.told)
 
 
@@ -225,7 +261,7 @@ async def _told(bus: EventBus) -> AsyncGenerator[Sequence[OfCall]]:
 
 
 @asynccontextmanager
-async def _running(url: str) -> AsyncGenerator[Ends]:
+async def running(url: str) -> AsyncGenerator[Ends]:
     """A server that runs already. Raises ReplayError, SettingsError, AccessError."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -245,7 +281,7 @@ async def _running(url: str) -> AsyncGenerator[Ends]:
         yield Ends(caller, settings, operator, None)
 
 
-async def _account(scenario: Scenario, report: CallReport, ends: Ends) -> ReplayAccount:
+async def account_of(scenario: Scenario, report: CallReport, ends: Ends) -> ReplayAccount:
     finals = ends.operator.finals[report.call_sid] if ends.operator is not None else None
     location_id, end_reason, stored = await _stored(scenario, report, ends)
     if location_id is None and finals:
@@ -305,7 +341,7 @@ def clip_ms(path: Path) -> float:
     return 0.0
 
 
-def _show(account: ReplayAccount, target: str | None) -> None:
+def show(account: ReplayAccount, target: str | None) -> None:
     if target is not None:
         write(Book(calls=(account,)), target)
         return

@@ -82,7 +82,9 @@ def line_of(reel: Reel, since_ms: float = 0.0, until_ms: float = float("inf")) -
     return [at for at in told if since_ms <= at.at_ms < until_ms]
 
 
-def parted(expected: Sequence[Told], found: Sequence[Told], tolerance_ms: float = EXACT_MS) -> list[str]:
+def parted(
+    expected: Sequence[Told], found: Sequence[Told], tolerance_ms: float = EXACT_MS, *, at_most: int = 40
+) -> list[str]:
     """What a person reads to see where two accounts part; [] when they do not."""
     shown = [str(at) for at in found]
     matcher = difflib.SequenceMatcher(None, [at.what for at in expected], [at.what for at in found], autojunk=False)
@@ -91,7 +93,8 @@ def parted(expected: Sequence[Told], found: Sequence[Told], tolerance_ms: float 
             then, now = expected[block.a + step], found[block.b + step]
             if then.is_like(now, tolerance_ms):
                 shown[block.b + step] = str(then)
-    return list(difflib.unified_diff([str(at) for at in expected], shown, "on tape", "now", n=1, lineterm=""))
+    diff = list(difflib.unified_diff([str(at) for at in expected], shown, "on tape", "now", n=1, lineterm=""))
+    return diff if len(diff) <= at_most else [*diff[:at_most], f"… and {len(diff) - at_most} more lines"]
 
 
 def _named(line: str, names: dict[str, str]) -> str:

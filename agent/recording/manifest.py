@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +36,8 @@ class MadeBy(Model):
 
     chairside: str
     pipecat: str
+    loop: str
+    """The kind of event loop: on a virtual one every moment is exact, on others the machine's work is in all of them."""
 
 
 class Manifest(Model):
@@ -65,7 +68,7 @@ def manifest_of(caller: Caller, shop: Shop, settings: Settings, began_at: AwareD
     """The circumstances of a call that begins now."""
     taped = taped_settings(settings)
     return Manifest(
-        made_by=MadeBy(chairside=_version("chairside"), pipecat=_version("pipecat-ai")),
+        made_by=MadeBy(chairside=_version("chairside"), pipecat=_version("pipecat-ai"), loop=_loop()),
         began_at=began_at,
         loop_s=loop_s,
         caller=caller,
@@ -83,6 +86,10 @@ def taped_settings(settings: Settings) -> dict[str, Any]:
 def digest_of(settings: dict[str, Any]) -> str:
     """The same for the same settings."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _loop() -> str:
+    return type(asyncio.get_running_loop()).__name__
 
 
 def _version(package: str) -> str:

@@ -55,6 +55,8 @@ class Reel:
     """False: the process did not live to the end of the call."""
     until: float
     """How far it reaches."""
+    is_cut: bool = False
+    """Somebody wants to see no more of it than that."""
 
     def of(self, name: str) -> tuple[Note, ...]:
         """What went to and from one connection, or one kind of them (`openai.3`, `openai`)."""
@@ -77,6 +79,7 @@ class Reel:
             self,
             caller=tuple(sound for sound in self.caller if sound.at <= until),
             until=min(until, self.until),
+            is_cut=True,
         )
 
 
