@@ -93,6 +93,7 @@ def _api_plugs(services: Services | Lookout, clock: Clock) -> ApiPlugs:
         texts=services.texts,
         proposals=services.approval,
         editor=services.editing,
+        tapes=services.tapes,
         clock=clock,
     )
 

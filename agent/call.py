@@ -35,7 +35,7 @@ from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
 from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus, Members, Telephone, TextStore
-from agent.recording.recorder import Recorder
+from agent.recording.recorder import Recorder, Shelf
 from agent.recording.tape import Tape
 from agent.recording.witness import witnessed
 from agent.settings import Settings
@@ -73,6 +73,11 @@ class Services:
     approval: Approval
     editing: Editing
     recorder: Recorder
+
+    @property
+    def tapes(self) -> Shelf:
+        """The calls that were recorded."""
+        return self.recorder.shelf
 
 
 async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:

@@ -10,6 +10,7 @@ from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.editing import Editing
 from agent.ports import BookingStore, CallStore, Clock, EventBus, Members, TextStore
+from agent.recording.recorder import Shelf
 from agent.settings import Settings
 from agent.stores.choice import open_store
 
@@ -28,6 +29,8 @@ class Lookout:
     members: Members
     approval: Approval
     editing: Editing
+    tapes: Shelf
+    """Those on this machine."""
 
 
 @asynccontextmanager
@@ -38,6 +41,7 @@ async def open_lookout(settings: Settings, bus: EventBus, clock: Clock) -> Async
         KnowledgeCache(store, bus, number_map=settings.phone_to_location_map, refresh_s=LOOK_S) as knowledge,
     ):
         yield Lookout(
+            tapes=Shelf(settings.tapes_path),
             knowledge=knowledge,
             calls=store,
             bookings=store.bookings,

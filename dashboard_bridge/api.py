@@ -8,12 +8,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from agent.ports import BookingStore, CallStore, Clock, TextStore
+from agent.recording.recorder import Shelf
 from dashboard_bridge.answers import answered, location_in, query_of
 from dashboard_bridge.history import CallsQuery, History
 from dashboard_bridge.home import DayQuery, ProposalReader, ShopDay
 from dashboard_bridge.knowledge import ShopEditor, changed, shown
-from dashboard_bridge.rights import Rights
+from dashboard_bridge.rights import Rights, audit
 from dashboard_bridge.shops import ShopReader
+from dashboard_bridge.tapes import Tapes
 from dashboard_bridge.visitor import Doorkeeper, Visitor
 
 
@@ -27,6 +29,7 @@ class ApiPlugs:
     texts: TextStore
     proposals: ProposalReader
     editor: ShopEditor
+    tapes: Shelf
     clock: Clock
 
 
@@ -35,7 +38,9 @@ def api_router(plugs: ApiPlugs, door: Doorkeeper) -> APIRouter:
     router = APIRouter()
     rights = Rights(door)
     _add_self(router, rights, door)
-    _add_calls(router, rights, History(plugs.shops, plugs.calls, plugs.bookings))
+    history, tapes = History(plugs.shops, plugs.calls, plugs.bookings), Tapes(plugs.tapes)
+    _add_calls(router, rights, history, tapes)
+    _add_tapes(router, rights, history, tapes)
     day = ShopDay(plugs.shops, plugs.calls, plugs.bookings, plugs.texts, plugs.proposals, plugs.clock)
     _add_day(router, rights, day)
     _add_knowledge(router, rights, plugs.editor)
@@ -57,7 +62,7 @@ def _add_self(router: APIRouter, rights: Rights, door: Doorkeeper) -> None:
         return response
 
 
-def _add_calls(router: APIRouter, rights: Rights, history: History) -> None:
+def _add_calls(router: APIRouter, rights: Rights, history: History, tapes: Tapes) -> None:
     @router.get("/calls")
     async def calls(request: Request) -> Response:
         async def found() -> dict[str, Any]:
@@ -68,9 +73,40 @@ def _add_calls(router: APIRouter, rights: Rights, history: History) -> None:
     @router.get("/calls/{call_sid}")
     async def call(call_sid: str, request: Request) -> Response:
         async def found() -> dict[str, Any]:
-            return await history.call(await rights.visitor(request), call_sid)
+            return await tapes.enrich(await history.call(await rights.visitor(request), call_sid))
 
         return await answered(found())
+
+
+def _add_tapes(router: APIRouter, rights: Rights, history: History, tapes: Tapes) -> None:
+    @router.get("/calls/{call_sid}/audio")
+    async def audio(call_sid: str, request: Request) -> Response:
+        async def found() -> Response:
+            location = await history.location_of(await rights.visitor(request), call_sid)
+            return await tapes.audio(location, call_sid)
+
+        return await answered(found())
+
+    @router.get("/calls/{call_sid}/tape")
+    async def tape(call_sid: str, request: Request) -> Response:
+        async def found() -> Response:
+            location = await history.location_of(await rights.visitor(request), call_sid)
+            who = await rights.check_owner(request, location)
+            audit(who, "took the tape of", location, call_sid)
+            return await tapes.packed(location, call_sid)
+
+        return await answered(found())
+
+    @router.delete("/shops/{location_id}/tapes")
+    async def forget(location_id: str, request: Request) -> Response:
+        async def forgotten() -> dict[str, int]:
+            location = location_in(location_id)
+            who = await rights.check_owner(request, location)
+            done = await tapes.forget(location, request.query_params.get("caller", ""))
+            audit(who, "deleted tapes", location, f"{done['deleted']} of one caller")
+            return done
+
+        return await answered(forgotten())
 
 
 def _add_day(router: APIRouter, rights: Rights, day: ShopDay) -> None:

@@ -66,9 +66,7 @@ class History:
 
     async def call(self, visitor: Visitor, call_sid: str) -> dict[str, Any]:
         """One call with all that is stored of it. Raises NotFound call_unknown, also for one of a shop not theirs."""
-        found = await self._calls.search_calls(CallSearch(location_ids=visitor.locations, call_sid=call_sid, limit=1))
-        if not found or not call_sid:
-            raise NotFound("call_unknown", f"There is no call {call_sid[:40]!r}.")
+        found = await self._found(visitor, call_sid)
         location_id = found[0].record.location_id
         turns = await self._calls.get_turns(location_id, call_sid)
         messages = await self._calls.messages_of_call(location_id, call_sid)
@@ -81,6 +79,16 @@ class History:
             "messages": [message.model_dump(mode="json") for message in messages],
             "mismatches": [mismatch.model_dump() for mismatch in found[0].record.mismatches],
         }
+
+    async def location_of(self, visitor: Visitor, call_sid: str) -> int:
+        """Where a call led. Raises NotFound call_unknown, also for one of a shop not theirs."""
+        return (await self._found(visitor, call_sid))[0].record.location_id
+
+    async def _found(self, visitor: Visitor, call_sid: str) -> list[CallFound]:
+        found = await self._calls.search_calls(CallSearch(location_ids=visitor.locations, call_sid=call_sid, limit=1))
+        if not found or not call_sid:
+            raise NotFound("call_unknown", f"There is no call {call_sid[:40]!r}.")
+        return found
 
     def _zone(self, wanted: frozenset[int] | None) -> tzinfo:
         zones = {at.timezone for at in self._shops.listings() if wanted is None or at.location_id in wanted}

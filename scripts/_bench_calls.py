@@ -43,6 +43,7 @@ LATE_MS = 10.0
 AGAIN = 2
 HOLE_MS, ADDED_MS = 60.0, 200.0
 """What a full core may not do: a hole in a voice as long as this, answers so much later than to a single caller."""
+RECORDED_CALLS = 10
 COUGH_S = 8.0
 """How long after a noise one listens for the agent."""
 BEFORE_TALKING_OVER_S = 1.2
@@ -615,6 +616,34 @@ async def _waits(side: Side, bench: Bench) -> float:
         return greeted + (await _turn(line, "plain", bench.words)).ms
 
 
+# Recording
+
+
+async def recording(bench: Bench) -> None:
+    """The same server with and without tapes, on the same core, a round each in turn."""
+    rounds, window_s = (1, 6.0) if bench.asked.quick else (5, 20.0)
+    cost: list[float] = []
+    wait: list[float] = []
+    async with (
+        running("ours", bench.stage, records_calls=True) as taped,
+        running("ours", bench.stage) as plain,
+    ):
+        for side in (taped, plain):
+            await warmed(side, bench)
+        for number in range(rounds):
+            order = (taped, plain) if number % 2 else (plain, taped)
+            crowds = {side: await crowd_of(bench, side, RECORDED_CALLS, window_s) for side in order}
+            with_it, without = crowds[taped], crowds[plain]
+            cost.append(with_it.cpu_s_per_call_minute / without.cpu_s_per_call_minute)
+            wait.append(with_it.medians()["plain"] / without.medians()["plain"])
+            told = {name: round(crowd.cpu_s_per_call_minute, 3) for name, crowd in (("on", with_it), ("off", without))}
+            waits = {name: round(crowd.medians()["plain"]) for name, crowd in (("on", with_it), ("off", without))}
+            say(f"recording: CPU s a call-minute {told}, plain turns {waits} ms")
+            bench.notes.setdefault("recording", []).append({"cpu_s_per_call_minute": told, "turn_plain_ms": waits})
+    bench.row("recording_cpu_ratio", "", _median(cost), None, rounds)
+    bench.row("recording_turn_ratio", "", _median(wait), None, rounds)
+
+
 MEASURES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "greeting": greeting,
     "latency": latency,
@@ -622,6 +651,7 @@ MEASURES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "capacity": capacity,
     "memory": memory,
     "startup": startup,
+    "recording": recording,
 }
 
 

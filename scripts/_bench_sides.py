@@ -89,7 +89,7 @@ def rules() -> list[Rule]:
     ]
 
 
-def shop() -> Shop:
+def shop(*, records_calls: bool = False) -> Shop:
     """A shop that is open whenever the bench runs."""
     week = {day: [{"opens": "08:00", "closes": "20:00"}] for day in WEEKDAYS}
     facts = {
@@ -101,6 +101,7 @@ def shop() -> Shop:
         "hours": {"week": week},
         "services": [{"name": "Haircut", "price": "45", "minutes": 45}],
         "professionals": [{"name": "Kai Hale"}],
+        "records_calls": records_calls,
     }
     return Shop.model_validate(facts)
 
@@ -236,10 +237,11 @@ async def _ours(
         "max_loop_late_ms": LATE_MS,
         **overrides,
     }
+    records_calls = bool(asked.pop("records_calls", False))
     path = stage.database_path.with_name(f"{secrets.token_hex(4)}.db")
     settings = stage.settings(database_path=path, **asked)
     async with EmbeddedStore.open(path) as store:
-        await register_shop(store, LocalBus(), shop(), clock=lambda: datetime.now(UTC))
+        await register_shop(store, LocalBus(), shop(records_calls=records_calls), clock=lambda: datetime.now(UTC))
     async with stage.caller(f"http://127.0.0.1:{port}") as caller:
 
         async def door(call_sid: str) -> PhoneLine:

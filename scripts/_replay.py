@@ -83,7 +83,7 @@ def replay(
     `since`: seconds from which on it is compared; `keep`: a folder for the tape of the replay; `overrides` are settings
     in place of those of the tape.
     """
-    playing = replaying(reel, since=since, real_time=real_time, keep=keep, **overrides)
+    playing = replaying(reel, since=since, keep=keep, **overrides)
     return run_on(reel, playing, real_time=real_time)
 
 
@@ -95,9 +95,7 @@ def run_on(reel: Reel, playing: Coroutine[Any, Any, T], *, real_time: bool) -> T
     return virtual_clock.run(playing, starts=starts, loop_starts_s=reel.manifest.loop_s - BEFORE_S)
 
 
-async def replaying(
-    reel: Reel, *, since: float = 0.0, real_time: bool = False, keep: Path | None = None, **overrides: Any
-) -> Replayed:
+async def replaying(reel: Reel, *, since: float = 0.0, keep: Path | None = None, **overrides: Any) -> Replayed:
     """`replay`, within an event loop that runs on the right clock."""
     began = virtual_clock.real_time()
     findings, clock, apps = Findings(), TapedClock(reel.manifest.began_at), []

@@ -43,6 +43,7 @@ CALLS = {
     "capacity": "how many calls a core holds, what one costs, and what becomes of too many",
     "memory": "what a call adds, and what a thousand leave behind",
     "startup": "what the first caller of a process waits for",
+    "recording": "what recording adds to a call's cost and to its answers, in alternating rounds",
 }
 """All in `_bench_calls.py`, one JSON form: rows."""
 SLOWLY = ("greeting", "latency")

@@ -37,7 +37,7 @@ class MadeBy(Model):
     chairside: str
     pipecat: str
     loop: str
-    """The kind of event loop: on a virtual one every moment is exact, on others the machine's work is in all of them."""
+    """The kind of event loop: on a virtual one all moments are exact, on others a machine's work is in them."""
 
 
 class Manifest(Model):

@@ -23,6 +23,7 @@ from agent.knowledge.approval import Approval
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.editing import Editing
 from agent.model import Booking, CallRecord, Message, Turn, Visit
+from agent.recording.recorder import Shelf
 from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
 from dashboard_bridge.api import ApiPlugs, api_router
@@ -46,6 +47,7 @@ class Office:
     approval: Approval
     door: House
     url: str
+    tapes: Shelf
     events: list[AnyEvent] = field(default_factory=list[AnyEvent])
 
     @asynccontextmanager
@@ -114,7 +116,8 @@ async def opened_office(path: Path) -> AsyncIterator[Office]:
                 Relay(bus, knowledge, store, clock=lambda: NOON) as relay,
             ):
                 office = Office(
-                    *(store, bus, knowledge, Approval(store, bus, clock=lambda: NOON), door, f"http://127.0.0.1:{port}")
+                    *(store, bus, knowledge, Approval(store, bus, clock=lambda: NOON), door),
+                    *(f"http://127.0.0.1:{port}", Shelf(path / "tapes")),
                 )
                 async with _serving(office, relay, settings, listening), _listening(office):
                     yield office
@@ -125,7 +128,7 @@ async def _serving(office: Office, relay: Relay, settings: Settings, listening: 
     store, bus = office.store, office.bus
     editor = Editing(store, bus, clock=lambda: NOON)
     plugs = ApiPlugs(
-        *(office.knowledge, store, store.bookings, store.texts, office.approval, editor),
+        *(office.knowledge, store, store.bookings, store.texts, office.approval, editor, office.tapes),
         clock=lambda: NOON,
     )
     app = FastAPI()

@@ -43,6 +43,8 @@ export interface StoredTurn {
   interrupted: boolean;
   at: string;
   timings?: { stage: string; ms: number }[];
+  /** When it began, in the recording of the call; absent where there is none. */
+  at_s?: number;
 }
 
 export interface Message {
@@ -61,7 +63,7 @@ export interface Mismatch {
 }
 
 export interface CallDetail {
-  call: CallSummary & { greeting?: string; audio_url?: string | null };
+  call: CallSummary & { greeting?: string; audio_url?: string | null; tape_url?: string | null };
   turns: StoredTurn[];
   tools: ToolCard[];
   bookings: AnyBooking[];

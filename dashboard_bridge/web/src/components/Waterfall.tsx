@@ -10,8 +10,15 @@ const ROW = 26;
 
 type Row = Record<Stage, number> & { turn: number };
 
+interface WaterfallProps {
+  timings: Timing[];
+  tools: ToolCard[];
+  /** Play the recording from a turn on, where there is one. */
+  onPlay?: (turn: number) => void;
+}
+
 /** Where the time of each turn went: end of speech at the left, first sound of the answer at the right. */
-export function Waterfall({ timings, tools }: { timings: Timing[]; tools: ToolCard[] }) {
+export function Waterfall({ timings, tools, onPlay }: WaterfallProps) {
   const turns = turnTimings(timings, tools);
   const [table, setTable] = useState(false);
   if (turns.length === 0) return <p className="quiet">No turn has been timed yet.</p>;
@@ -23,7 +30,7 @@ export function Waterfall({ timings, tools }: { timings: Timing[]; tools: ToolCa
           {table ? "Bars" : "Table"}
         </button>
       </div>
-      {table ? <Table turns={turns} /> : <Bars turns={turns} />}
+      {table ? <Table turns={turns} /> : <Bars turns={turns} onPlay={onPlay} />}
     </div>
   );
 }
@@ -42,7 +49,7 @@ function Legend({ turns }: { turns: TurnTiming[] }) {
   );
 }
 
-function Bars({ turns }: { turns: TurnTiming[] }) {
+function Bars({ turns, onPlay }: { turns: TurnTiming[]; onPlay?: (turn: number) => void }) {
   const rows: Row[] = turns.map((turn) => ({ turn: turn.turn, ...turn.stages }));
   const most = Math.max(1, ...turns.map((turn) => turn.total));
   const height = rows.length * ROW;
@@ -51,9 +58,22 @@ function Bars({ turns }: { turns: TurnTiming[] }) {
   const color = scaleOrdinal<Stage, string>({ domain: [...STAGES], range: STAGES.map((stage) => `stage-${stage}`) });
   return (
     <div className="bars">
-      <ol className="bar-labels" aria-hidden="true">
+      <ol className="bar-labels" aria-hidden={onPlay ? undefined : "true"}>
         {turns.map((turn) => (
-          <li key={turn.turn}>Turn {turn.turn}</li>
+          <li key={turn.turn}>
+            {onPlay ? (
+              <button
+                type="button"
+                className="bar-play"
+                aria-label={`Play the recording from turn ${turn.turn} on`}
+                onClick={() => onPlay(turn.turn)}
+              >
+                ▸ Turn {turn.turn}
+              </button>
+            ) : (
+              `Turn ${turn.turn}`
+            )}
+          </li>
         ))}
       </ol>
       <svg

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useRef } from "react";
 import { Link } from "wouter";
 import { api, type CallDetail, timingsOf } from "../api";
 import { FlagChips, OutcomeChip } from "../components/chips";
@@ -7,7 +8,7 @@ import { Booked, Differs, Transcript } from "../components/Transcript";
 import { Waterfall } from "../components/Waterfall";
 import { dayAndClock, duration, phone, words } from "../format";
 import { bookingCard } from "../live/fold";
-import { useShops } from "../session";
+import { may, useMe, useShops } from "../session";
 import type { AnyBooking, Line, ShownBooking } from "../wire";
 
 /** The record of one call. */
@@ -23,6 +24,14 @@ function Record({ detail }: { detail: CallDetail }) {
   const shop = useShops().find((one) => one.location_id === call.location_id);
   const zone = shop?.timezone;
   const bookings = detail.bookings.map(asCard);
+  const { data: me } = useMe();
+  const audio = useRef<HTMLAudioElement>(null);
+  const playFrom = (turn: number) => {
+    const at = detail.turns.find((one) => one.index === turn)?.at_s;
+    if (!audio.current || at === undefined) return;
+    audio.current.currentTime = at;
+    void audio.current.play();
+  };
   const length = call.ended_at ? duration(Date.parse(call.ended_at) - Date.parse(call.started_at)) : "under way";
   return (
     <div className="page">
@@ -42,7 +51,15 @@ function Record({ detail }: { detail: CallDetail }) {
       <FlagChips flags={call.flags ?? []} />
       {call.audio_url && (
         // biome-ignore lint/a11y/useMediaCaption: the transcript stands right below
-        <audio controls preload="none" src={call.audio_url} className="audio" />
+        <audio ref={audio} controls preload="metadata" src={call.audio_url} className="audio" aria-label="Recording" />
+      )}
+      {call.tape_url && may(me, "owner", call.location_id) && (
+        <p>
+          <a href={call.tape_url} download className="button button-small">
+            Download the tape
+          </a>{" "}
+          <span className="quiet">for replaying this call in a test</span>
+        </p>
       )}
       <div className="columns">
         <Card title="Transcript">
@@ -76,7 +93,7 @@ function Record({ detail }: { detail: CallDetail }) {
             </Card>
           )}
           <Card title="Time to answer, by turn">
-            <Waterfall timings={timingsOf(detail.turns)} tools={tools} />
+            <Waterfall timings={timingsOf(detail.turns)} tools={tools} onPlay={call.audio_url ? playFrom : undefined} />
           </Card>
         </div>
       </div>
