@@ -53,8 +53,8 @@ EARLIEST_S, LATEST_S = 0.5, 24.0
 """When the process dies, counted from the first ringing: between the first `/voice` and the last goodbyes."""
 RINGING_S = 2.0
 """Callers ring one after the other within this."""
-OUTAGE_AFTER_S = 6.0
-"""At most so long after the death the project stays away."""
+OUTAGE_AFTER_S = (3.0, 9.0)
+"""How long after the death the project is away: at least while the next process starts."""
 SETTLED_S = 30.0
 """How long what was written may take to its place, once server and project are back."""
 HOURS = ("nine", "ten", "eleven", "noon", "one", "two", "three", "four")
@@ -234,9 +234,9 @@ async def _call(scene: _Scene, of_round: int, number: int) -> CallReport:
 
 
 async def _outage(scene: _Scene, at: Round) -> None:
-    """The project is away from some moment before the death to some moment after it."""
+    """The project is away from some moment before the death until the next process has started."""
     begins = scene.dice.uniform(0, at.died_after_s)
-    ends = at.died_after_s + scene.dice.uniform(0, OUTAGE_AFTER_S)
+    ends = at.died_after_s + scene.dice.uniform(*OUTAGE_AFTER_S)
     await asyncio.sleep(begins)
     scene.rig.gateway.faults.extend(scene.dice.choices(AWAY, k=100_000))
     await asyncio.sleep(ends - begins)
