@@ -49,8 +49,8 @@ VENDORS = Latencies(
     openai=OpenAILatencies(ttft_ms=100, tokens_per_s=200),
     cartesia=CartesiaLatencies(connect_ms=20, first_chunk_ms=50),
 )
-EARLIEST_S, LATEST_S = 0.5, 24.0
-"""When the process dies, counted from the first ringing: between the first `/voice` and the last goodbyes."""
+EARLIEST_S = 0.5
+"""When the process dies at the earliest, counted from the first ringing."""
 RINGING_S = 2.0
 """Callers ring one after the other within this."""
 OUTAGE_AFTER_S = (3.0, 9.0)
@@ -69,6 +69,8 @@ class Options:
     rounds: int = 30
     calls: int = 10
     seed: int = 8
+    latest_s: float = 24.0
+    """When the process dies at the latest: among the last goodbyes."""
     say: bool = False
     """Tell on standard error how it goes."""
 
@@ -178,7 +180,7 @@ def _last_of(log: Path) -> str:
 
 async def _round(scene: _Scene, number: int) -> Round:
     dice, options = scene.dice, scene.options
-    at = Round(number, round(dice.uniform(EARLIEST_S, LATEST_S), 2), project_away=number % 2 == 1)
+    at = Round(number, round(dice.uniform(EARLIEST_S, options.latest_s), 2), project_away=number % 2 == 1)
     scene.shown.clear()
     starts = scene.server.starts
     watching = asyncio.create_task(_watch(scene))
@@ -333,10 +335,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=usual.rounds, help="how often it is killed")
     parser.add_argument("--calls", type=int, default=usual.calls, help="under how many calls")
     parser.add_argument("--seed", type=int, default=usual.seed, help="of the moments")
+    parser.add_argument("--latest", type=float, default=usual.latest_s, help="seconds from ringing to death, at most")
     parser.add_argument("--json", type=Path, metavar="FILE")
     asked = parser.parse_args(arguments)
     try:
-        told = asyncio.run(run(Options(asked.rounds, asked.calls, asked.seed, say=True)))
+        told = asyncio.run(run(Options(asked.rounds, asked.calls, asked.seed, asked.latest, say=True)))
     except DrillError as why:
         print(f"drill: {why}", file=sys.stderr)
         return 2

@@ -30,7 +30,7 @@ from websockets.exceptions import WebSocketException
 from agent.emulators.caller import Caller
 from agent.emulators.latencies import CartesiaLatencies, DeepgramLatencies, Latencies, OpenAILatencies
 from agent.emulators.report import CallReport
-from agent.emulators.scenario import parse_scenario
+from agent.emulators.scenario import Scenario, parse_scenario
 from agent.emulators.stage import Stage, open_stage
 from agent.stores.embedded import EmbeddedStore
 
@@ -61,6 +61,8 @@ class Options:
     calls: int = 20
     restarts: int = 4
     dashboards: int = 4
+    questions: int = len(CALL)
+    """Asked in a call."""
     say: bool = False
     """Tell on standard error how it goes."""
 
@@ -90,7 +92,8 @@ async def run(options: Options) -> dict[str, Any]:
 
 
 def _told(deploy: _Deploy) -> dict[str, Any]:
-    dropped = [f"{at.call_sid}: {why}" for at in deploy.reports if (why := _dropped(at))]
+    questions = deploy.options.questions
+    dropped = [f"{at.call_sid}: {why}" for at in deploy.reports if (why := _dropped(at, questions))]
     longest = max(deploy.away_s, default=0.0)
     return {
         "restarts": len(deploy.drained_s),
@@ -106,11 +109,11 @@ def _told(deploy: _Deploy) -> dict[str, Any]:
     }
 
 
-def _dropped(report: CallReport) -> str:
+def _dropped(report: CallReport, questions: int) -> str:
     """Why a caller would complain; '' when all went well. Who says the next thing has heard an answer to the last."""
     if report.error or report.end != "hung_up_by_caller":
         return f"{report.end}, {report.error}, {report.twiml[-1] if report.twiml else ''}"
-    return "" if len(report.exchanges) == len(CALL) else f"only {len(report.exchanges)} things were said"
+    return "" if len(report.exchanges) == questions else f"only {len(report.exchanges)} things were said"
 
 
 @asynccontextmanager
@@ -119,7 +122,7 @@ async def _deploy(options: Options, folder: Path) -> AsyncGenerator[_Deploy]:
     redis = importlib.import_module("rig.redis")
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(open_stage(latencies=VENDORS, database_path=folder / "chairside.db"))
-        stage.prepare(_scenario(0))
+        stage.prepare(_scenario(0, options.questions))
         async with EmbeddedStore.open(stage.database_path) as store:
             await store_shop(store)
         wire = stack.enter_context(redis.running(folder))
@@ -155,16 +158,16 @@ async def _roll(deploy: _Deploy) -> None:
         await asyncio.gather(*calling, *watching, return_exceptions=True)
 
 
-def _scenario(number: int) -> Any:
+def _scenario(number: int, questions: int) -> Scenario:
     facts = {"name": f"rolling {number}", "to": NUMBER, "caller": f"+1202555{number:04d}", "patience_s": 30}
-    return parse_scenario({**facts, "steps": list(CALL)})
+    return parse_scenario({**facts, "steps": list(CALL[:questions])})
 
 
 async def _ring_again(deploy: _Deploy, number: int) -> None:
     """One caller after the other; they begin at different moments, so that some are always in each place."""
     await asyncio.sleep(number * BETWEEN_S / deploy.options.calls)
     while not deploy.over:
-        deploy.reports.append(await deploy.caller.call(_scenario(number)))
+        deploy.reports.append(await deploy.caller.call(_scenario(number, deploy.options.questions)))
 
 
 async def _watch(deploy: _Deploy) -> None:
@@ -191,10 +194,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=usual.calls, help="how many at once")
     parser.add_argument("--restarts", type=int, default=usual.restarts)
     parser.add_argument("--dashboards", type=int, default=usual.dashboards)
+    parser.add_argument("--questions", type=int, choices=range(1, len(CALL) + 1), default=usual.questions)
     parser.add_argument("--json", type=Path, metavar="FILE")
     asked = parser.parse_args(arguments)
     try:
-        told = asyncio.run(run(Options(asked.calls, asked.restarts, asked.dashboards, say=True)))
+        told = asyncio.run(run(Options(asked.calls, asked.restarts, asked.dashboards, asked.questions, say=True)))
     except DrillError as why:
         print(f"drill: {why}", file=sys.stderr)
         return 2

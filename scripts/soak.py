@@ -41,8 +41,6 @@ VENDORS = Latencies(
     openai=OpenAILatencies(ttft_ms=50, tokens_per_s=500),
     cartesia=CartesiaLatencies(connect_ms=20, first_chunk_ms=30),
 )
-LOOKS = 24
-"""How often the server is looked at in each part."""
 WARM = 1 / 3
 """Of each part, what is not judged: caches fill, and the allocator finds its size."""
 MOST_MB_A_CALL = 0.02
@@ -60,6 +58,8 @@ class Options:
     calls: int = 2000
     minutes: float = 30.0
     at_once: int = 10
+    looks: int = 24
+    """How often the server is looked at in each part."""
     say: bool = False
     """Tell on standard error how it goes."""
 
@@ -172,8 +172,8 @@ async def _short(soak: _Soak) -> Part | None:
     if not soak.options.calls:
         return None
     part = Part("short_calls")
-    for at in range(LOOKS):
-        count = soak.options.calls * (at + 1) // LOOKS - soak.options.calls * at // LOOKS
+    for at in range(soak.options.looks):
+        count = soak.options.calls * (at + 1) // soak.options.looks - soak.options.calls * at // soak.options.looks
         await _in_turn(soak, part, count)
         await _look(soak, part)
     return part
@@ -195,8 +195,8 @@ async def _long(soak: _Soak) -> Part | None:
     if not soak.options.minutes:
         return None
     part, loop = Part("concurrent_calls"), asyncio.get_running_loop()
-    for _ in range(LOOKS):
-        until = loop.time() + soak.options.minutes * 60 / LOOKS
+    for _ in range(soak.options.looks):
+        until = loop.time() + soak.options.minutes * 60 / soak.options.looks
 
         async def ring(until: float = until) -> None:
             while loop.time() < until:
@@ -271,11 +271,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=usual.calls, help="short calls; 0: none")
     parser.add_argument("--minutes", type=float, default=usual.minutes, help="of calls at once; 0: none")
     parser.add_argument("--at-once", type=int, default=usual.at_once, help="how many at once, in both parts")
+    parser.add_argument("--looks", type=int, default=usual.looks, help="how often it is looked at, in each part")
     parser.add_argument("--json", type=Path, metavar="FILE")
     asked = parser.parse_args(arguments)
     logger.remove()
     try:
-        told = asyncio.run(run(Options(asked.calls, asked.minutes, asked.at_once, say=True)))
+        told = asyncio.run(run(Options(asked.calls, asked.minutes, asked.at_once, asked.looks, say=True)))
     except DrillError as why:
         print(f"soak: {why}", file=sys.stderr)
         return 2
