@@ -190,7 +190,15 @@ class VendorDegraded(OfCall):
     message: str
 
 
-EndReason = Literal["caller_hung_up", "agent_hung_up", "operator_hung_up", "transferred", "failed", "server_stopped"]
+EndReason = Literal[
+    "caller_hung_up",
+    "agent_hung_up",
+    "operator_hung_up",
+    "transferred",
+    "failed",
+    "server_stopped",
+    "process_died",
+]
 
 
 class CallEnded(OfCall):

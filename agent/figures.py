@@ -64,6 +64,7 @@ class Figures:
             "waiting": Gauge("chairside_outbox_waiting", "Writes that wait for the store.", registry=own),
             "oldest_s": Gauge("chairside_outbox_oldest_seconds", "Age of the oldest of them.", registry=own),
             "set_aside": Gauge("chairside_outbox_set_aside", "Writes the store refused for good.", registry=own),
+            "tasks": Gauge("chairside_tasks", "Tasks of the event loop.", registry=own),
             "watching": Gauge("chairside_dashboards", "Browsers that are connected.", registry=own),
         }
         self._counted = Gauge("chairside_counted", "Counters of the dashboards and the cache.", ["what"], registry=own)
@@ -90,6 +91,7 @@ class Figures:
         """Everything in Prometheus' text format. `backlog` None: the outbox cannot be read, and is left as it was."""
         self._plain["live"].set(live)
         self._plain["watching"].set(watching)
+        self._plain["tasks"].set(len(asyncio.all_tasks()))
         if backlog is not None:
             self._plain["waiting"].set(backlog.waiting)
             self._plain["oldest_s"].set(oldest_s)

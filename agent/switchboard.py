@@ -15,6 +15,8 @@ from agent.pulse import Pulse
 
 STOP_S = 10.0
 """How long a stopped call may take to tidy up."""
+EXPECTED_S = 10.0
+"""How long after our answer Twilio may take to open the stream; one that has not come by then came elsewhere."""
 ENDINGS_KEPT = 10_000
 """`/voice/after` asks within seconds of the end; this is hours of calls for one process."""
 
@@ -51,9 +53,12 @@ class Switchboard:
         self._pulse, self._most_late_ms = pulse, most_late_ms
         self._lines: dict[str, LiveCall | None] = {}
         self._endings: OrderedDict[str, EndReason] = OrderedDict()
+        self._expected: dict[str, asyncio.TimerHandle] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._closed = False
         self.draining = False
+        """Whether it is about to stop, and no more calls are to be brought here."""
         self.refused: Counter[str] = Counter()
         """How many were turned away, by code."""
 
@@ -63,19 +68,33 @@ class Switchboard:
 
     def has_room(self) -> bool:
         """Whether one more call can be answered well."""
-        return self._has_line() and (self._pulse is None or self._pulse.late_ms <= self._most_late_ms)
+        in_time = self._pulse is None or self._pulse.late_ms <= self._most_late_ms
+        return not self.draining and self._has_line() and in_time
 
     def _has_line(self) -> bool:
-        return not self.draining and len(self._lines) < self._max_calls
+        return not self._closed and len(self._lines) < self._max_calls
 
     def ending_of(self, call_sid: str) -> EndReason | None:
         """How a call of this process ended or is ending; None while it goes on, or when it was never here."""
         live = self._lines.get(call_sid)
         return live.ending if live is not None else self._endings.get(call_sid)
 
+    def expect(self, call_sid: str) -> None:
+        """A call was answered, and its stream is to come: to this process, unless another one is given it."""
+        self._forget(call_sid)
+        self._expected[call_sid] = asyncio.get_running_loop().call_later(EXPECTED_S, self._forget, call_sid)
+        self._idle.clear()
+
+    def _forget(self, call_sid: str) -> None:
+        timer = self._expected.pop(call_sid, None)
+        if timer is not None:
+            timer.cancel()
+        if not self._expected and not self._lines:
+            self._idle.set()
+
     @contextmanager
     def on_line(self, call_sid: str) -> Generator[None]:
-        """Hold the line for one call.
+        """Hold the line for one call, also while draining: whoever answered it promised so.
 
         Raises AccessError `call_already_live` for a second one, `no_room` when full.
         """
@@ -85,12 +104,12 @@ class Switchboard:
             raise AccessError("no_room", "no room for another call")
         self._lines[call_sid] = None
         self._idle.clear()
+        self._forget(call_sid)
         try:
             yield
         finally:
             del self._lines[call_sid]
-            if not self._lines:
-                self._idle.set()
+            self._forget(call_sid)
 
     def connect(self, call_sid: str, call: LiveCall) -> None:
         """Name the conversation that holds a line, so that it can be stopped."""
@@ -130,12 +149,15 @@ class Switchboard:
             self._endings.popitem(last=False)
 
     async def drain(self, timeout: float) -> None:
-        """Refuse new calls, let running ones finish for `timeout` seconds, then stop the rest."""
+        """Be ready no more; let running and answered calls finish for `timeout` seconds, then stop the rest."""
         self.draining = True
         try:
             async with asyncio.timeout(timeout):
                 await self._idle.wait()
         except TimeoutError:
+            self._closed = True
+            for call_sid in list(self._expected):
+                self._forget(call_sid)
             await asyncio.gather(*(self.stop(call_sid, "server_stopped") for call_sid in list(self._lines)))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), STOP_S)

@@ -25,7 +25,7 @@ from agent.knowledge.scrape import Scraper
 from agent.knowledge.shelf import StoreShelf
 from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
-from agent.ports import Clock, EventBus
+from agent.ports import Clock, EventBus, ShopSource
 from agent.pulse import Pulse
 from agent.recording.recorder import Recorder
 from agent.settings import Settings
@@ -33,6 +33,7 @@ from agent.stores.choice import Store, open_store
 from agent.stores.ledger import Ledger
 from agent.stores.outbox import Outbox
 from agent.stores.outbox_file import OutboxFile
+from agent.stores.shop_copies import CopiedShops
 from agent.switchboard import Switchboard
 from agent.telephony.rest import rest_client
 from agent.telephony.texts import TextSender
@@ -57,10 +58,19 @@ def outbox_path(settings: Settings) -> Path:
     return settings.database_path.with_name(f"{settings.database_path.stem}-outbox.db")
 
 
+def copies_path(settings: Settings) -> Path:
+    """Where the shops of a store in the network are copied to."""
+    return settings.database_path.with_name(f"{settings.database_path.stem}-shops.db")
+
+
 async def check_store(settings: Settings) -> None:
-    """Ask the store something, open the outbox, and close both again. Raises SettingsError, StoreError."""
-    async with open_store(settings) as store, OutboxFile.open(outbox_path(settings)):
-        await store.get_location_knowledge(0)
+    """Ask for the shops, open the outbox, and close both again. Raises SettingsError, StoreError."""
+    async with (
+        open_store(settings) as store,
+        OutboxFile.open(outbox_path(settings)),
+        _shops(settings, store) as shops,
+    ):
+        await shops.get_knowledge_versions()
 
 
 @asynccontextmanager
@@ -78,7 +88,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             Outbox.open(outbox_path(settings), store, clock=clock, direct=not settings.supabase_url)
         )
         await stack.enter_async_context(Ledger(wires.own, outbox))
-        knowledge = await stack.enter_async_context(_knowledge(settings, store, bus))
+        shops = await stack.enter_async_context(_shops(settings, store))
+        knowledge = await stack.enter_async_context(_knowledge(settings, shops, bus))
         speech = SpeechStack(settings)
         stack.push_async_callback(speech.aclose)
         phrases = Phrases(settings, speech.cartesia, settings.database_path.parent / "phrases")
@@ -120,9 +131,19 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         )
 
 
-def _knowledge(settings: Settings, store: Store, bus: EventBus) -> KnowledgeCache:
+@asynccontextmanager
+async def _shops(settings: Settings, store: Store) -> AsyncGenerator[ShopSource]:
+    """The store's, with copies of them on this machine when it is on another one."""
+    if not settings.supabase_url:
+        yield store
+        return
+    async with CopiedShops.open(copies_path(settings), store, settings.supabase_url) as copied:
+        yield copied
+
+
+def _knowledge(settings: Settings, shops: ShopSource, bus: EventBus) -> KnowledgeCache:
     return KnowledgeCache(
-        store,
+        shops,
         bus,
         number_map=settings.phone_to_location_map,
         refresh_s=PROJECT_REFRESH_S if settings.supabase_url else FILE_REFRESH_S,

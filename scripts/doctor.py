@@ -12,9 +12,12 @@ import argparse
 import asyncio
 import json
 import sys
+import time
+import uuid
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -24,6 +27,8 @@ from xml.etree import ElementTree
 import httpx
 import uvicorn
 from loguru import logger
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.markup import escape
 from twilio.request_validator import RequestValidator
@@ -32,18 +37,24 @@ from agent.emulators.report import CallReport
 from agent.emulators.scenario import parse_scenario
 from agent.emulators.theatre import open_theatre
 from agent.emulators.voice import VoiceUnavailable
-from agent.errors import ChairsideError, SettingsError
+from agent.errors import ChairsideError, Denied, SettingsError
 from agent.knowledge.registry import location_key
 from agent.knowledge.shop_file import read_shop_file
 from agent.model import Shop, ShopListing
+from agent.ports import CallStore
 from agent.settings import Settings, read_settings
 from agent.stores.choice import describe_store, open_store
 from agent.stores.embedded import EmbeddedStore
+from agent.stores.outbox_file import OutboxFile
+from agent.wiring import outbox_path, utc_now
 from server import create_app, uvicorn_config
 
 ROOT = Path(__file__).resolve().parent.parent
 State = Literal["green", "red", "not checked"]
 SAMPLE = ROOT / "scripts" / "samples" / "plumeria-hair-honolulu.yaml"
+OLDEST_S = 300.0
+"""What has waited longer for the store than this is not held up by a hiccup."""
+REDIS_S = 3.0
 GREETING_LIMIT_MS = 1000.0
 """A greeting later than this means that it was not rendered before the call."""
 
@@ -106,23 +117,87 @@ def look_at_public_url(settings: Settings) -> Finding:
     return green("public url", settings.public_url)
 
 
-async def look_at_store(settings: Settings) -> tuple[Finding, list[ShopListing]]:
+async def look_at_store(settings: Settings) -> tuple[list[Finding], list[ShopListing]]:
+    """Whether the store answers, and which shops are in it."""
     where = describe_store(settings)
-    remedy = "Store a shop: .venv/bin/python scripts/setup_shop.py --from-file my-shop.yaml"
+    add = "Store a shop: .venv/bin/python scripts/setup_shop.py --from-file my-shop.yaml"
     if not settings.supabase_url and not settings.database_path.exists():
-        return red("shops", f"{where} does not exist yet", remedy), []
+        return [red("store", f"{where} does not exist yet", add)], []
+    began = time.monotonic()
     try:
         async with open_store(settings) as store:
             shops = await store.list_shops()
-    except ChairsideError as why:
-        return red("shops", str(why), f"Check that {where} is a Chairside database and may be written"), []
-    if not shops:
-        return red("shops", f"{where} holds no shop", remedy), []
+    except (ChairsideError, SettingsError) as why:
+        return [red("store", str(why), _store_remedy(settings, why))], []
+    found = [green("store", f"{where} answers after {(time.monotonic() - began) * 1000:.0f} ms")]
     strays = set(settings.phone_to_location_map.values()) - {shop.location_id for shop in shops}
-    if strays:
+    if not shops:
+        found.append(red("shops", f"{where} holds no shop", add))
+    elif strays:
         detail = f"PHONE_TO_LOCATION_MAP names locations without a shop: {sorted(strays)}"
-        return red("shops", detail, remedy), shops
-    return green("shops", ", ".join(f"{shop.business_name} on {shop.phone_number}" for shop in shops)), shops
+        found.append(red("shops", detail, add))
+    else:
+        found.append(green("shops", ", ".join(f"{at.business_name} on {at.phone_number}" for at in shops)))
+    return found, shops
+
+
+def _store_remedy(settings: Settings, why: ChairsideError) -> str:
+    if not settings.supabase_url:
+        return f"Check that {settings.database_path} is a Chairside database and may be written"
+    if isinstance(why, Denied | SettingsError):
+        return "Set SUPABASE_SECRET_KEY to the project's secret key (sb_secret_...), and apply supabase/migrations"
+    return "Check SUPABASE_URL, and that the project is not paused; calls are taken meanwhile, and stored later"
+
+
+async def look_at_outbox(settings: Settings, now: datetime) -> Finding:
+    """Whether what calls wrote gets through to the store."""
+    name, path = "outbox", outbox_path(settings)
+    if not path.exists():
+        return green(name, "nothing was ever written on this machine")
+    try:
+        async with OutboxFile.open(path) as file:
+            held = await file.backlog()
+    except ChairsideError as why:
+        return red(name, str(why), f"Check that the folder of {path} may be written, and has room")
+    if held.set_aside:
+        remedy = f"The table outbox of {path} says why, in the column reason; mend that, or delete those rows"
+        return red(name, f"{held.set_aside} writes can never be stored", remedy)
+    oldest_s = 0.0 if held.oldest_at is None else (now - held.oldest_at).total_seconds()
+    if oldest_s > OLDEST_S:
+        remedy = "Start the server (make serve), which forwards them; if it runs, mend the store above"
+        return red(name, f"{held.waiting} writes wait, the oldest for {oldest_s / 60:.0f} minutes", remedy)
+    return green(name, f"{held.waiting} writes wait")
+
+
+async def look_at_redis(settings: Settings) -> Finding:
+    """Whether a message comes back, as those between the processes of a house do."""
+    name, url = "redis", settings.redis_url.get_secret_value()
+    if not url:
+        return Finding(name, "not checked", "REDIS_URL is not set: one process answers and shows all calls")
+    remedy = (
+        "Start Redis, or correct REDIS_URL in .env; calls are answered without it, dashboards miss other processes'"
+    )
+    began = time.monotonic()
+    try:
+        async with (
+            asyncio.timeout(REDIS_S),
+            Redis.from_url(url, socket_connect_timeout=REDIS_S) as client,
+            client.pubsub() as mailbox,
+        ):
+            channel = f"chairside:doctor:{uuid.uuid4().hex}"
+            await mailbox.subscribe(channel)
+            await client.publish(channel, b"")
+            while (await mailbox.get_message(timeout=REDIS_S) or {}).get("type") != "message":
+                pass
+    except (RedisError, OSError, ValueError, TimeoutError) as why:
+        return red(name, f"{type(why).__name__}: {without_password(str(why), url)}".rstrip(": "), remedy)
+    return green(name, f"a message comes back after {(time.monotonic() - began) * 1000:.0f} ms")
+
+
+def without_password(words: str, url: str) -> str:
+    """What a library says of a failure, which may quote the address."""
+    password = urlsplit(url).password
+    return words.replace(password, "***") if password else words
 
 
 async def look_at_server(settings: Settings, shops: Sequence[ShopListing]) -> list[Finding]:
@@ -186,11 +261,11 @@ def twiml_problem(twiml: str, public_url: str) -> str:
 
 
 async def look_at_emulated_call() -> list[Finding]:
-    """A call of the sample shop, every vendor emulated: proves this machine, not the keys."""
+    """A call of the sample shop from ringing to its record, vendors emulated: proves this machine, not the keys."""
     name = "emulated call"
     try:
         shop = read_shop_file(SAMPLE)
-        report, public_url = await asyncio.wait_for(_emulated_call(shop), 60)
+        report, public_url, record = await asyncio.wait_for(_emulated_call(shop), 60)
     except VoiceUnavailable as why:
         return [red(name, str(why), "make clean setup")]
     except Exception as why:
@@ -198,14 +273,27 @@ async def look_at_emulated_call() -> list[Finding]:
         return [red(name, f"{type(why).__name__}: {why}", "Run make test; the first failure names the culprit")]
     wrong = twiml_problem(report.twiml[0], public_url) if report.twiml else "no TwiML came"
     twiml = red("twiml", wrong, "make test ARGS='-k voice'") if wrong else green("twiml", "a signed /voice connects")
-    return [twiml, _judge(report)]
+    return [twiml, _judge(report), record]
 
 
-async def _emulated_call(shop: Shop) -> tuple[CallReport, str]:
+async def _emulated_call(shop: Shop) -> tuple[CallReport, str, Finding]:
     steps = [{"say": f"Hello, how much is a {shop.services[0].name}?"}, {"wait": "agent_done"}]
     scenario = parse_scenario({"name": "doctor", "to": shop.phone_number, "steps": steps})
     async with open_theatre(_build, furnish=partial(_store, shop), scenarios=[scenario]) as theatre:
-        return await theatre.caller.call(scenario), theatre.settings.public_url
+        report = await theatre.caller.call(scenario)
+        async with EmbeddedStore.open(theatre.settings.database_path) as store:
+            return report, theatre.settings.public_url, await _record_of(report, shop, store)
+
+
+async def _record_of(report: CallReport, shop: Shop, store: CallStore) -> Finding:
+    """Whether the call and its turn are kept, once it is over."""
+    for _ in range(50):
+        record = await store.get_call(shop.location_id, report.call_sid)
+        turns = await store.get_turns(shop.location_id, report.call_sid)
+        if record is not None and record.end_reason is not None and turns:
+            return green("call record", f"the call is kept, {record.end_reason}, with what was said")
+        await asyncio.sleep(0.1)
+    return red("call record", "the call is not kept as it was", "Run make test; the first failure names the culprit")
 
 
 def _build(settings: Settings) -> uvicorn.Config:
@@ -245,7 +333,8 @@ async def examine(show: Callable[[Finding], None]) -> list[Finding]:
     else:
         found(look_at_keys(settings), look_at_public_url(settings))
         store, shops = await look_at_store(settings)
-        found(store)
+        found(*store)
+        found(await look_at_outbox(settings, utc_now()), await look_at_redis(settings))
         found(*await look_at_server(settings, shops))
     found(*await look_at_emulated_call())
     return findings

@@ -181,7 +181,7 @@ def _ending_of(last: OfCall, now: datetime) -> CallEnded:
         location_id=last.location_id,
         seq=last.seq + 1,
         at=now,
-        reason="failed",
+        reason="process_died",
         duration_ms=0.0,
         turns=0,
     )

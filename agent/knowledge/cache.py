@@ -17,7 +17,7 @@ from agent.events import AnyEvent, ShopChanged
 from agent.knowledge.asking import Asking
 from agent.knowledge.memory import ShopMemory
 from agent.model import Shop, ShopListing, ShopVersion, to_e164
-from agent.ports import EventBus, KnowledgeStore
+from agent.ports import EventBus, ShopSource
 
 A = TypeVar("A")
 
@@ -36,7 +36,7 @@ class KnowledgeCache:
 
     def __init__(
         self,
-        store: KnowledgeStore,
+        store: ShopSource,
         bus: EventBus,
         *,
         number_map: Mapping[str, int] | None = None,

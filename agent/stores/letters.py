@@ -53,6 +53,20 @@ class Letter:
         """Whether the last one counts, not the first."""
         return self.verb == "add_turn"
 
+    @property
+    def begins(self) -> bool:
+        """Whether a call is on the line from here on."""
+        return self.verb == "open_call"
+
+    @property
+    def ends(self) -> bool:
+        """Whether its call is over."""
+        return self.verb == "close_call"
+
+    def call(self) -> CallRecord:
+        """The call that an opening opens. Raises Conflict letter_unreadable."""
+        return _read(CallRecord, self.payload)
+
     async def deliver(self, calls: CallStore) -> None:
         """Store what it says. Raises StoreError; Conflict letter_unreadable when this Chairside cannot read it."""
         match self.verb:

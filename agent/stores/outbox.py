@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +25,8 @@ ATTEMPTS = 100
 """How often a write may fail while others get through, before it is set aside: some minutes."""
 LOOK_S = 1.0
 """How often the file is looked at for what other processes put there, and whether its lead is free."""
+ORPHANS_S = 2.0
+"""How often calls are looked for whose process has died."""
 LEAVE_S = 5.0
 """How long leaving may take; what is not forwarded by then is in the file."""
 
@@ -68,7 +70,8 @@ class Outbox:
     `direct`: the store is a file of this machine, too. Then writes go straight to it, and raise what it raises for
     them; only what it cannot take now (Unavailable, Denied) waits in the outbox, and what of its call comes after.
 
-    Several processes may use one file; one forwards for all.
+    Several processes may use one file; one forwards for all. A call whose process died in its middle is closed by
+    whichever of them is there, or comes next: as `process_died`, at the moment when that process was seen last.
     """
 
     def __init__(
@@ -99,19 +102,26 @@ class Outbox:
         """The outbox in the file `path`, created when missing; forwards while open. Raises StoreError."""
         async with OutboxFile.open(path) as file:
             outbox = cls(file, store, clock=clock, direct=direct, patience=patience or Patience(), attempts=attempts)
-            forwarding = asyncio.create_task(outbox._forward_on(), name="outbox")
+            tasks = (
+                asyncio.create_task(outbox._forward_on(), name="outbox"),
+                asyncio.create_task(outbox._look_for_orphans(), name="outbox-orphans"),
+            )
             try:
                 yield outbox
             finally:
-                forwarding.cancel()
-                await asyncio.gather(forwarding, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
                 await outbox._leave()
 
     # Writes
 
     async def open_call(self, record: CallRecord) -> None:
         """Store a call that has begun; see `CallStore.open_call`."""
-        await self._write(letter("open_call", record))
+        opening = letter("open_call", record)
+        if self._direct:
+            await self._note(self._file.hold(opening))
+        await self._write(opening)
 
     async def add_turn(self, turn: Turn) -> None:
         """Insert or replace a turn; see `CallStore.add_turn`."""
@@ -123,6 +133,8 @@ class Outbox:
         """Mark a call as ended; see `CallStore.close_call`."""
         end = Closing(location_id=location_id, call_sid=call_sid, ended_at=ended_at, reason=reason, greeting=greeting)
         await self._write(letter("close_call", end))
+        if self._direct:
+            await self._note(self._file.let_go(call_sid))
 
     async def conclude_call(
         self,
@@ -192,6 +204,13 @@ class Outbox:
                 logger.warning("outbox: {} of call {} waits for the store: {}", what.verb, what.call_sid, why)
         await self._file.put(what, self._clock())
         self._news.set()
+
+    async def _note(self, note: Awaitable[None]) -> None:
+        """Who holds a call. An outbox in trouble is no reason to leave a good store alone."""
+        try:
+            await note
+        except StoreError as why:
+            logger.warning("outbox: who holds which call cannot be noted: {}", why)
 
     async def _waits(self, call_sid: str) -> bool:
         """Whether earlier writes of the call wait. An outbox in trouble is no reason to leave a good store alone."""
@@ -278,6 +297,18 @@ class Outbox:
         await self._file.set_aside(row.id, str(why))
         logger.error("outbox: {} of call {} set aside: {}", row.letter.verb, row.letter.call_sid, str(why))
 
+    # Calls whose process has died
+
+    async def _look_for_orphans(self) -> None:
+        while True:
+            try:
+                for call_sid in await self._file.close_orphans(self._clock(), _end_of_orphan):
+                    logger.warning("outbox: call {} is closed: the process that held it died", call_sid)
+                    self._news.set()
+            except StoreError as why:
+                logger.warning("outbox: calls of processes that died are looked for later: {}", why)
+            await asyncio.sleep(ORPHANS_S)
+
     async def _leave(self) -> None:
         """Forward what can be forwarded at once; the rest is in the file."""
         try:
@@ -288,3 +319,18 @@ class Outbox:
                 logger.warning("outbox: {} writes wait in the file for the next start", waiting)
         except (TimeoutError, StoreError) as why:
             logger.warning("outbox: what waits stays in the file: {}", why or "the store is slow")
+
+
+def _end_of_orphan(opening: Letter, seen_at: datetime) -> Letter:
+    """Nobody knows better than the last sign of life of its process."""
+    call = opening.call()
+    return letter(
+        "close_call",
+        Closing(
+            location_id=call.location_id,
+            call_sid=call.call_sid,
+            ended_at=max(call.started_at, seen_at),
+            reason="process_died",
+            greeting="",
+        ),
+    )

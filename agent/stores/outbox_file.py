@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.errors import Unavailable
+from agent.errors import Conflict, StoreError, Unavailable
 from agent.stores.database import Database, store_error
 from agent.stores.letters import Letter
+from agent.stores.lives import Death, Life, death_of, lives
 from agent.stores.schema import Schema
 
 _SCHEMA = Schema(
-    version=1,
+    version=2,
     tables="""
 CREATE TABLE IF NOT EXISTS outbox (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,6 +32,15 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE UNIQUE INDEX IF NOT EXISTS outbox_waiting ON outbox (call_sid, verb, key) WHERE reason IS NULL;
 CREATE INDEX IF NOT EXISTS outbox_in_order ON outbox (call_sid, id) WHERE reason IS NULL;
 CREATE INDEX IF NOT EXISTS outbox_set_aside ON outbox (id) WHERE reason IS NOT NULL;
+
+-- The calls on the line, for whoever comes after a process that dies in their middle.
+CREATE TABLE IF NOT EXISTS held_calls (
+    call_sid TEXT PRIMARY KEY,
+    holder   TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    opening  TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_calls_by_holder ON held_calls (holder);
 """,
 )
 
@@ -48,6 +58,12 @@ _BACKLOG = """
         MIN(written_at) FILTER (WHERE reason IS NULL) AS oldest_at
     FROM outbox
 """
+
+
+_HOLD = "INSERT OR REPLACE INTO held_calls (call_sid, holder, key, opening) VALUES (?, ?, ?, ?)"
+_LET_GO = "DELETE FROM held_calls WHERE call_sid = ?"
+_HOLDERS = "SELECT DISTINCT holder FROM held_calls"
+_HELD_BY = "SELECT call_sid, key, opening FROM held_calls WHERE holder = ? ORDER BY call_sid"
 
 
 @dataclass(frozen=True)
@@ -68,11 +84,17 @@ class Backlog:
     oldest_at: datetime | None
 
 
+Ending = Callable[[Letter, datetime], Letter]
+"""The end of a call, of which its opening is given and when the process that held it was seen last."""
+
+
 class OutboxFile:
     """A SQLite file that several processes may put letters into; one of them at a time forwards them."""
 
     def __init__(self, path: Path, database: Database) -> None:
+        self._path = path
         self._lead_path = path.with_name(path.name + "-lead")
+        self._life = Life(path)
         self._database = database
         self._lead: sqlite3.Connection | None = None
 
@@ -88,6 +110,8 @@ class OutboxFile:
             await database.open(stack)
             file = cls(path, database)
             stack.callback(file.leave_lead)
+            stack.push_async_callback(file._die)
+            file._live()
             yield file
 
     async def put(self, letter: Letter, now: datetime) -> None:
@@ -95,9 +119,18 @@ class OutboxFile:
 
         Of equal letters the first stays, of those that replace what they told before, the last.
         """
+        await self._database.write(lambda db: self._put(db, letter, now))
+
+    def _put(self, db: sqlite3.Connection, letter: Letter, now: datetime) -> None:
         row = (letter.call_sid, letter.verb, letter.key, letter.payload, now.astimezone(UTC).isoformat())
-        put = _PUT_LATEST if letter.replaces else _PUT_FIRST
-        await self._database.write(lambda db: db.execute(put, row).rowcount)
+        db.execute(_PUT_LATEST if letter.replaces else _PUT_FIRST, row)
+        if letter.begins:
+            self._hold(db, letter)
+        elif letter.ends:
+            db.execute(_LET_GO, (letter.call_sid,))
+
+    def _hold(self, db: sqlite3.Connection, opening: Letter) -> None:
+        db.execute(_HOLD, (opening.call_sid, self._life.name, opening.key, opening.payload))
 
     async def holds(self, call_sid: str) -> bool:
         """Whether anything of a call waits."""
@@ -134,6 +167,70 @@ class OutboxFile:
         row = await self._database.read(lambda db: db.execute(_BACKLOG).fetchone())
         oldest = row["oldest_at"]
         return Backlog(row["waiting"], row["set_aside"], None if oldest is None else datetime.fromisoformat(oldest))
+
+    # Calls that are on the line
+
+    async def hold(self, opening: Letter) -> None:
+        """Note that this process holds a call; `put` of its opening does so, too. Raises StoreError."""
+        await self._database.write(lambda db: self._hold(db, opening))
+
+    async def let_go(self, call_sid: str) -> None:
+        """Note that a call is over; `put` of its end does so, too. Raises StoreError."""
+        await self._database.write(lambda db: db.execute(_LET_GO, (call_sid,)).rowcount)
+
+    async def close_orphans(self, now: datetime, ending: Ending) -> list[str]:
+        """Put the end of every call whose process died in its middle; returns their call_sids. Raises StoreError.
+
+        Also tells that this process lives by `now`, and is no death.
+        """
+        self._seen(now)
+        holders = {row["holder"] for row in await self._database.read(lambda db: db.execute(_HOLDERS).fetchall())}
+        closed: list[str] = []
+        for name in (holders | lives(self._path)) - {self._life.name}:
+            with death_of(name, self._path) as death:
+                if death is not None:
+                    closed += await self._settle(death, now, ending)
+        return closed
+
+    async def _settle(self, death: Death, now: datetime, ending: Ending) -> list[str]:
+        seen_at = min(death.seen_at or now, now)
+
+        def settle(db: sqlite3.Connection) -> list[str]:
+            openings = [
+                Letter(row["call_sid"], "open_call", row["key"], row["opening"])
+                for row in db.execute(_HELD_BY, (death.name,)).fetchall()
+            ]
+            for opening in openings:  # which the process may not have brought to the store
+                self._put(db, opening, now)
+                with suppress(Conflict):  # another version wrote it: it is set aside when it is forwarded
+                    self._put(db, ending(opening, seen_at), now)
+                db.execute(_LET_GO, (opening.call_sid,))
+            return [opening.call_sid for opening in openings]
+
+        closed = await self._database.write(settle)
+        death.is_settled = True
+        return closed
+
+    def _live(self) -> None:
+        try:
+            self._life.begin()
+        except OSError as why:
+            raise store_error(why) from why
+
+    def _seen(self, now: datetime) -> None:
+        try:
+            self._life.seen(now)
+        except OSError as why:
+            raise store_error(why) from why
+
+    async def _die(self) -> None:
+        """Calls that are still held by now, somebody else closes."""
+        mine = (self._life.name,)
+        try:
+            held = await self._database.read(lambda db: db.execute(_HELD_BY, mine).fetchone())
+            self._life.end(leaves_calls=held is not None)
+        except StoreError:
+            self._life.end(leaves_calls=True)
 
     def take_lead(self) -> bool:
         """Whether this process forwards, now and until it leaves or dies. SQLite's lock on a file beside ours."""

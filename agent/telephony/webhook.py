@@ -45,6 +45,9 @@ MESSAGE_LOST = "I am sorry, your message could not be saved. Please call again l
 
 TRANSFER_S = 8
 """How long a call that is being transferred waits for it, should Twilio ask us before it happens."""
+RING_ON_S = 1
+RINGS = 3
+"""How often a call that meets a process on its way out is asked to ring again: by then another process is given it."""
 SAVE_AGAIN_S = 3
 SAVES = 3
 """How often a message is brought to a store that is away, while the caller waits."""
@@ -56,8 +59,8 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
     signed = Depends(signed_forms(signatures, "CallSid", "not_a_call"))
 
     @router.post("")
-    async def answer(form: Form = signed) -> Response:
-        return _twiml(await _answer(form, services, tickets))
+    async def answer(request: Request, form: Form = signed) -> Response:
+        return _twiml(await _answer(form, services, tickets, rung=_count(request.query_params.get("rung", ""), 1)))
 
     @router.post("/status")
     async def status(form: Form = signed) -> Response:
@@ -81,9 +84,15 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
     return router
 
 
-async def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
-    """The phone rings until we answer, so what a call may need anew is fetched here, within bounds."""
+async def _answer(form: Form, services: Services, tickets: TicketBook, *, rung: int) -> str:
+    """The phone rings until we answer, so what a call may need anew is fetched here, within bounds.
+
+    `rung`: how often this call has been here, with this time. A process that is about to stop lets it ring on, and
+    whoever spreads calls over processes has noticed by then, or the next process has started.
+    """
     caller, called, call_sid = (_text(form, name) for name in ("From", "To", "CallSid"))
+    if services.switchboard.draining and rung < RINGS:
+        return wait_twiml(RING_ON_S, _url(services, f"/voice?rung={rung + 1}"))
     shop = await _shop_ringing(called, services)
     if shop is None:
         return _refuse(services, form, "unknown_number", UNKNOWN_NUMBER)
@@ -100,6 +109,7 @@ async def _answer(form: Form, services: Services, tickets: TicketBook) -> str:
         caller=caller or "anonymous",
         called=shop.phone_number,
     )
+    services.switchboard.expect(call_sid)
     return connect_twiml(
         "ws" + _url(services, "/media").removeprefix("http"),
         {"ticket": tickets.issue(who)},
@@ -146,7 +156,7 @@ async def _recorded(form: Form, services: Services) -> str:
         return say_twiml(UNHEARD)
     if await _keep(form, services):
         return say_twiml(MESSAGE_KEPT)
-    tries = int(tried) if (tried := _text(form, "tries")).isdecimal() and len(tried) < 3 else 1
+    tries = _count(_text(form, "tries"), 1)
     if tries >= SAVES:
         return say_twiml(MESSAGE_LOST)
     again = {"RecordingSid": _recording_sid(form), "RecordingDuration": _text(form, "RecordingDuration")}
@@ -183,6 +193,11 @@ def _message(form: Form, services: Services) -> Message | None:
         text=f"Voice message{length}: {_text(form, 'RecordingUrl')[:1000] or _recording_url(sid, services)}",
         at=services.clock(),
     )
+
+
+def _count(text: str, otherwise: int) -> int:
+    """A small number that a URL of ours carries."""
+    return int(text) if text.isdecimal() and len(text) < 3 else otherwise
 
 
 def _recording_url(sid: str, services: Services) -> str:

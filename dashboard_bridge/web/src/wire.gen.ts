@@ -203,7 +203,16 @@ export interface CallData {
   state: "answered" | "ended";
   caller: string | null;
   reason:
-    ("caller_hung_up" | "agent_hung_up" | "operator_hung_up" | "transferred" | "failed" | "server_stopped") | null;
+    | (
+        | "caller_hung_up"
+        | "agent_hung_up"
+        | "operator_hung_up"
+        | "transferred"
+        | "failed"
+        | "server_stopped"
+        | "process_died"
+      )
+    | null;
   at: string;
 }
 /**
@@ -737,7 +746,14 @@ export interface CallEnded {
   location_id: number;
   seq: number;
   type: "call.ended";
-  reason: "caller_hung_up" | "agent_hung_up" | "operator_hung_up" | "transferred" | "failed" | "server_stopped";
+  reason:
+    | "caller_hung_up"
+    | "agent_hung_up"
+    | "operator_hung_up"
+    | "transferred"
+    | "failed"
+    | "server_stopped"
+    | "process_died";
   duration_ms: number;
   turns: number;
 }

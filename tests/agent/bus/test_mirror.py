@@ -125,7 +125,7 @@ async def test_the_calls_of_a_process_that_is_gone_are_over(redis: RedisServer) 
             assert await take(seen, 1) == [answered()]
         (gone,) = await take(seen, 1, mirror.DEAD_AFTER_S + 10)
     assert isinstance(gone, CallEnded)
-    assert (gone.call_sid, gone.reason, gone.seq) == ("CA1", "failed", 2)
+    assert (gone.call_sid, gone.reason, gone.seq) == ("CA1", "process_died", 2)
 
 
 async def test_who_hears_of_a_call_in_its_middle_is_told_it_from_the_beginning_once(redis: RedisServer) -> None:

@@ -364,8 +364,86 @@ async def test_an_outbox_in_trouble_leaves_a_good_store_alone(direct: Outbox, fi
 
 async def test_how_long_the_oldest_has_waited_can_be_told(path: Path, store: SupabaseStore, project: Project):
     project.gateway.faults += ["503"] * 10_000
-    moments = iter([NOON + timedelta(seconds=5), NOON + timedelta(seconds=9)])
-    async with Outbox.open(path, store, clock=lambda: next(moments), patience=QUICK) as outbox:
+    now = NOON + timedelta(seconds=5)
+    async with Outbox.open(path, store, clock=lambda: now, patience=QUICK) as outbox:
         await outbox.open_call(call("CA2"))
+        now = NOON + timedelta(seconds=9)
         await outbox.open_call(call("CA1"))
         assert (await outbox.backlog()).oldest_at == NOON + timedelta(seconds=5)
+
+
+# Calls whose process has died
+
+
+HOLDER = """
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from agent.model import CallRecord
+from agent.stores.embedded import EmbeddedStore
+from agent.stores.outbox import Outbox
+
+async def main(path, database, *sids):
+    at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    async with EmbeddedStore.open(Path(database)) as store:
+        async with Outbox.open(Path(path), store, clock=lambda: at, direct=database.endswith("direct.db")) as outbox:
+            for sid in sids:
+                await outbox.open_call(CallRecord(
+                    call_sid=sid, location_id=1, caller="x", called="+18084826296", started_at=at))
+            await outbox.close_call(1, sids[0], ended_at=at, reason="caller_hung_up", greeting="")
+            print("held", flush=True)
+            await asyncio.Event().wait()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def holder(path: Path, database: Path, *sids: str) -> asyncio.subprocess.Process:
+    """A process that has ended the first of these calls and holds the others."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", HOLDER, str(path), str(database), *sids), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"held\n"
+    return process
+
+
+async def ends(store: EmbeddedStore) -> dict[str, tuple[str | None, datetime | None]]:
+    return {at.call_sid: (at.end_reason, at.ended_at) for at in await store.recent_calls(1)}
+
+
+@pytest.mark.parametrize("database", ["direct.db", "queued.db"])
+async def test_calls_of_a_process_that_died_are_closed_and_those_of_a_living_one_are_not(path: Path, database: str):
+    """With the moment of its last sign of life; whether it wrote straight to the store or not."""
+    stored = path.with_name(database)
+    dying = await holder(path, stored, "CA-a1", "CA-a2", "CA-a3")
+    living = await holder(path, stored, "CA-b1", "CA-b2")
+    dying.kill()
+    await dying.communicate()
+    later = NOON + timedelta(minutes=3)
+    async with EmbeddedStore.open(stored) as store:
+        async with Outbox.open(path, store, clock=lambda: later, direct=database == "direct.db") as outbox:
+            await outbox.open_call(call("CA-mine"))
+            async with asyncio.timeout(10):
+                while None in [(await ends(store)).get(sid, (None, None))[0] for sid in ("CA-a2", "CA-a3")]:
+                    await asyncio.sleep(0.02)
+            await emptied(outbox)
+            died, hung_up = ("process_died", NOON), ("caller_hung_up", NOON)
+            gone = {"CA-a1": hung_up, "CA-a2": died, "CA-a3": died}
+            assert await ends(store) == {**gone, "CA-b1": hung_up, "CA-b2": (None, None), "CA-mine": (None, None)}
+            living.kill()
+            await living.communicate()
+            async with asyncio.timeout(10):
+                while (await ends(store))["CA-b2"] != died:
+                    await asyncio.sleep(0.02)
+            await outbox.close_call(1, "CA-mine", ended_at=later, reason="caller_hung_up", greeting="")
+        assert (await ends(store))["CA-mine"] == ("caller_hung_up", later)
+    assert list(path.parent.glob("*-life-*")) == []
+
+
+async def test_what_a_process_left_unclosed_in_order_is_closed_by_the_next_one(path: Path, file: EmbeddedStore):
+    async with Outbox.open(path, file, clock=lambda: NOON, direct=True) as outbox:
+        await outbox.open_call(call())
+    async with Outbox.open(path, file, clock=lambda: NOON + timedelta(hours=2), direct=True), asyncio.timeout(5):
+        while (await ends(file))["CA1"] != ("process_died", NOON):
+            await asyncio.sleep(0.02)

@@ -156,7 +156,36 @@ async def test_a_server_that_goes_ends_its_calls():
             draining = asyncio.create_task(house.services.switchboard.drain(0.1))
             await house.event(CallEnded, call_sid=handset.call_sid)
             await draining
-            assert (await house.post("/voice")).text.count("<Dial") == 1
+            assert (await house.post("/voice?rung=3")).text.count("<Dial") == 1
         assert await reason_of_the_only_end(house, handset) == "server_stopped"
         after = await house.post("/voice/after", handset.call_sid, CallStatus="in-progress")
         assert f">{PLUMERIA.transfer_to}</Dial>" in after.text
+
+
+async def test_a_call_that_meets_a_server_on_its_way_out_rings_on_for_another_one():
+    """And is sent to a person when none has come; one that was answered before is still taken."""
+    async with open_house() as house, house.handset() as handset:
+        ticket = await house.ticket(handset.call_sid)
+        draining = asyncio.create_task(house.services.switchboard.drain(20))
+        await asyncio.sleep(0)
+        assert not house.services.switchboard.has_room()
+        first = (await house.post("/voice")).text
+        assert '<Pause length="1"' in first
+        assert "/voice?rung=2</Redirect>" in first
+        assert "/voice?rung=3</Redirect>" in (await house.post("/voice?rung=2")).text
+        assert f">{PLUMERIA.transfer_to}</Dial>" in (await house.post("/voice?rung=3")).text
+
+        await handset.start(ticket)
+        await handset.hear("media")
+        assert not draining.done()
+        await handset.stop()
+        await asyncio.wait_for(draining, 5)
+        assert await reason_of_the_only_end(house, handset) == "caller_hung_up"
+
+
+async def test_a_server_does_not_wait_long_for_calls_that_never_come():
+    async with open_house() as house, house.handset() as handset:
+        ticket = await house.ticket(handset.call_sid)
+        await asyncio.wait_for(house.services.switchboard.drain(0.05), 1)
+        await handset.start(ticket)
+        assert await handset.closed() == (1008, "no_room")
