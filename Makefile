@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web test check serve doctor bench soak lock clean
+.PHONY: help setup demo web test check serve doctor replay bench soak lock clean
 
 # The first Python of a version we support; set PYTHON to choose another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -54,6 +54,9 @@ serve: $(STAMP) $(PAGE) ## Answer real calls, with the keys in .env (docs/going-
 
 doctor: $(STAMP) ## Check keys, address, store and one emulated call, each with its remedy
 	@$(WITH_ENV) exec $(PY) scripts/doctor.py $(ARGS)
+
+replay: $(STAMP) ## Play a recorded call again and show what is different; TAPE=var/tapes/1/CA... ARGS="--explain"
+	@$(PY) scripts/replay_call.py $(TAPE) $(ARGS)
 
 bench: $(STAMP) $(RIG) ## Measure the house on this machine; ARGS="knowledge --shops 1000 --json out.json"
 	@$(PY) scripts/bench.py $(or $(ARGS),all)
