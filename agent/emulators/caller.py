@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -11,6 +11,7 @@ import aiohttp
 from twilio.request_validator import RequestValidator
 from yarl import URL
 
+from agent.emulators.faults import Moment
 from agent.emulators.line import Line
 from agent.emulators.media_socket import MediaSocket, Signing, open_media_socket
 from agent.emulators.messages import segments
@@ -32,7 +33,17 @@ class Answer:
 class Caller:
     """Everybody who phones one server. Use as an async context manager; calls may run at the same time."""
 
-    def __init__(self, *, server_url: str, public_url: str, rest: TwilioRest, phrasebook: Phrasebook) -> None:
+    def __init__(
+        self,
+        *,
+        server_url: str,
+        public_url: str,
+        rest: TwilioRest,
+        phrasebook: Phrasebook,
+        reached: Callable[[Moment], None] = lambda _: None,
+    ) -> None:
+        """`reached` is told when a call comes to one of its moments."""
+        self.reached = reached
         self.server_url = server_url.rstrip("/")
         self.public_url = public_url.rstrip("/")
         self.rest = rest
