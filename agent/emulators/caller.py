@@ -12,6 +12,7 @@ from twilio.request_validator import RequestValidator
 from yarl import URL
 
 from agent.emulators.cartesia import Rendering
+from agent.emulators.faults import Moment
 from agent.emulators.line import Line
 from agent.emulators.media_socket import MediaSocket, Signing, open_media_socket
 from agent.emulators.messages import segments
@@ -41,9 +42,12 @@ class Caller:
         rest: TwilioRest,
         phrasebook: Phrasebook,
         renderings: Sequence[Rendering] = (),
+        reached: Callable[[Moment], None] = lambda _: None,
     ) -> None:
-        """`renderings`: what the emulated voice said lately, for who wants to interrupt at a word."""
+        """`renderings`: what the emulated voice said lately, for who wants to interrupt at a word. `reached` is told
+        when a call comes to one of its moments."""
         self.renderings = renderings
+        self.reached = reached
         self.server_url = server_url.rstrip("/")
         self.public_url = public_url.rstrip("/")
         self.rest = rest

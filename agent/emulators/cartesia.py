@@ -110,11 +110,12 @@ class Cartesia(Vendor):
         except Problem as why:
             return self._refuse(why, request)
         self.spoken += 1
+        audio = _as_it_comes(rendering.audio, connection_of(request))
         length_ms = len(rendering.audio) / rendering.bytes_per_ms
         await asyncio.sleep((self.latencies.first_chunk_ms + length_ms / self.latencies.speed) / 1000)
         if body["output_format"]["container"] == "wav":
-            return web.Response(body=_wav(rendering.audio, body["output_format"]), content_type="audio/wav")
-        return web.Response(body=rendering.audio, content_type="application/octet-stream")
+            return web.Response(body=_wav(audio, body["output_format"]), content_type="audio/wav")
+        return web.Response(body=audio, content_type="application/octet-stream")
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         if not self._admits(request):
@@ -230,6 +231,9 @@ class _Context:
         self._spoken_ms += len(rendering.audio) / rendering.bytes_per_ms
 
     async def _send_chunk(self, audio: bytes) -> None:
+        audio = _as_it_comes(audio, self._connection)
+        if not audio:
+            return
         data = base64.b64encode(audio).decode()
         await self._send({"type": "chunk", "data": data, "done": False, "step_time": 12.5})
 
@@ -284,6 +288,16 @@ def render(request: Json, text: str, lead_ms: float = 0) -> Rendering:
     begins = int((words[0].start_ms if words else 0) * 8)
     onset = ulaw[begins : begins + 320]
     return Rendering(_encode(ulaw, encoding, rate), _ENCODINGS[encoding] * rate / 1000, words, onset)
+
+
+def _as_it_comes(audio: bytes, connection: Connection) -> bytes:
+    """Speech as a vendor in its condition gives it: with its voice, without, or none."""
+    fault = connection.trouble()
+    if fault is not None and fault.kind == "zero_audio":
+        return b""
+    if fault is not None and fault.kind == "silent_audio":
+        return b"\xff\x7f" * (len(audio) // 2)  # all but silence in mu-law, A-law and linear
+    return audio
 
 
 def _encode(ulaw: bytes, encoding: str, rate: int) -> bytes:

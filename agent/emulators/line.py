@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import aiohttp
 
 from agent.emulators.audio import noise
+from agent.emulators.faults import Moment
 from agent.emulators.media_socket import MediaSocket, Signing
 from agent.emulators.network import Network, Next
 from agent.emulators.phone import Earpiece, Mouth, Playing
@@ -31,6 +32,8 @@ _VOICE, _STATUS = "/voice", "/voice/status"
 _MOST_DOCUMENTS = 20
 """TwiML that redirects for ever is given up after this many documents."""
 _KEY_S = 0.1
+_MIDST_S = 0.5
+"""How long an answer has been heard when the call is in its midst."""
 _T = TypeVar("_T")
 
 
@@ -54,10 +57,12 @@ class Line:
         self._twiml: list[str] = []
         self._update: dict[str, str] | None = None
         self._network = Network(caller, scenario)
+        self._reached: set[Moment] = set()
         self._parameters: dict[str, str] = {}
         self._sent_marks: list[str] = []
         self._cleared_at: list[float] = []
         self._dtmf = ""
+        self._last_words = False
         self._end: End | None = None
         self._close_code: int | None = None
         self._error: str | None = None
@@ -67,6 +72,7 @@ class Line:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._state.on_update = self._updated
+        self._reach("ring")
         try:
             await self._follow()
         except (aiohttp.ClientError, OSError, TwimlError, TimeoutError, ValueError) as why:
@@ -78,6 +84,12 @@ class Line:
         await self._report_status(loop.time() - began)
         await self._report_recordings()
         return self._report(loop.time() - began)
+
+    def _reach(self, moment: Moment) -> None:
+        """Tell once that the call has come to a moment."""
+        if moment not in self._reached:
+            self._reached.add(moment)
+            self._caller.reached(moment)
 
     def _fail(self, why: str) -> None:
         self._end = "failed"
@@ -182,6 +194,7 @@ class Line:
             await socket.send_start(verb.parameters)
             if self._started_at is None:
                 self._started_at = self._listening_since = loop.time()
+                self._reach("start")
             if self._script is None:
                 self._script = asyncio.create_task(self._act())
             await self._talk(socket)
@@ -223,6 +236,9 @@ class Line:
         if self._ear.hear(ulaw, now):
             self._exchanges.agent_heard(now, before)
             self._first_voice_at = self._first_voice_at or now
+            self._reach("greeting")
+            if "first_turn" in self._reached and self._ear.voice_began(self._listening_since) is not None:
+                asyncio.get_running_loop().call_later(_MIDST_S, self._reach, "mid_answer")
 
     def _mark(self, name: str, socket: MediaSocket, now: float) -> None:
         """A mark is sent back when all audio before it has been played."""
@@ -257,7 +273,9 @@ class Line:
     async def _act(self) -> None:
         """Do the steps, then hang up."""
         try:
+            spoken = [step for step in self._scenario.steps if isinstance(step, Say | Play | BargeIn)]
             for step in self._scenario.steps:
+                self._last_words = bool(spoken) and step is spoken[-1]
                 await self._do(step)
             if not any(isinstance(step, HangUp) for step in self._scenario.steps):
                 await self._agent_done()
@@ -335,6 +353,9 @@ class Line:
 
     async def _utter(self, utterance: Utterance) -> None:
         playing = self._mouth.play(utterance.ulaw, counts=True)
+        self._reach("first_turn")
+        if self._last_words:
+            self._reach("end")
         self._exchanges.begin(utterance.text, playing)
         await playing.done.wait()
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from agent.emulators.latencies import OpenAILatencies
 from agent.emulators.mind import Reply, Rule, ToolCall, answer
 from agent.emulators.structured import complaint
-from agent.emulators.vendor import Json, Vendor, connection_of, header_key, objects, parse_json, pieces
+from agent.emulators.vendor import GARBAGE, Json, Vendor, connection_of, header_key, objects, parse_json, pieces
 
 _TYPES = {400: "invalid_request_error", 401: "invalid_request_error", 429: "requests"}
 _CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
@@ -32,6 +32,8 @@ class OpenAI(Vendor):
         self.latencies = latencies
         self.rules: list[Rule] = []
         """Scenario rules; the first that fits a request wins over the mind's own judgement."""
+        self.on_tool: Callable[[], None] = lambda: None
+        """Called when the model asks for a tool."""
         self.minds: list[Callable[[Json], Reply | None]] = []
         """Asked before the rules, each with the whole request; None leaves it to the next."""
 
@@ -75,6 +77,8 @@ class OpenAI(Vendor):
         if not body.get("stream"):
             await asyncio.sleep(pace * completion.tokens)
             return web.json_response(completion.whole())
+        if reply.tools:
+            self.on_tool()
         return await _stream(request, completion, pace)
 
 
@@ -89,9 +93,15 @@ async def _stream(request: web.Request, completion: _Completion, pace: float) ->
     )
     await response.prepare(request)
     due = loop.time()
+    trouble = connection_of(request).trouble
     for chunk, counts in completion.chunks():
-        await response.write(_event(chunk))
-        due += pace if counts else 0
+        fault = trouble()
+        if fault is not None and fault.kind in ("half_open", "mute"):
+            await asyncio.Event().wait()  # until whoever asked is gone
+        spoilt = fault is not None and fault.kind == "garbage"
+        await response.write(f"data: {GARBAGE}\n\n".encode() if spoilt else _event(chunk))
+        drips = fault is not None and fault.kind == "drip"
+        due += fault.seconds if drips and fault is not None else pace if counts else 0
         if due > loop.time():
             await asyncio.sleep(due - loop.time())
     await response.write(b"data: [DONE]\n\n")

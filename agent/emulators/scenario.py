@@ -17,9 +17,9 @@ from pydantic import (
     ValidationError,
 )
 
+from agent.emulators.faults import Fault
 from agent.emulators.latencies import Latencies
 from agent.emulators.mind import Rule
-from agent.emulators.vendor import Fault
 from agent.emulators.voice import CALLER_VOICE
 from agent.model import PhoneNumber
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,12 +15,13 @@ from pydantic import SecretStr
 from agent.emulators.caller import Caller
 from agent.emulators.cartesia import Cartesia
 from agent.emulators.deepgram import Deepgram
+from agent.emulators.faults import Fault, Moment
 from agent.emulators.latencies import Latencies
 from agent.emulators.openai import OpenAI
 from agent.emulators.phrasebook import Phrasebook
 from agent.emulators.scenario import BargeIn, Noise, Play, Say, Scenario
 from agent.emulators.twilio import TwilioRest
-from agent.emulators.vendor import Fault, Vendor
+from agent.emulators.vendor import Vendor
 from agent.emulators.voice import speak
 from agent.settings import Settings
 
@@ -38,6 +39,7 @@ class Stage:
     cartesia: Cartesia
     twilio: TwilioRest
     database_path: Path
+    _pending: list[Fault] = field(default_factory=list[Fault])
 
     def settings(self, **overrides: Any) -> Settings:
         """Settings of a server on this stage; the environment is read for what is neither ours nor given."""
@@ -70,13 +72,23 @@ class Stage:
             rest=self.twilio,
             phrasebook=self.phrasebook,
             renderings=self.cartesia.renderings,
+            reached=self.reached,
         )
 
     def order(self, *faults: Fault) -> None:
-        """Order failures from the vendors they name."""
+        """Order failures from the vendors they name: now, or when the next call reaches their moment."""
         vendors: dict[str, Vendor] = {v.name: v for v in self.vendors}
         for fault in faults:
-            vendors[fault.vendor].order(fault)
+            if fault.at is None:
+                vendors[fault.vendor].order(fault)
+            else:
+                self._pending.append(fault)
+
+    def reached(self, moment: Moment) -> None:
+        """A call has come to a moment: what was ordered for it happens now."""
+        due = [fault for fault in self._pending if fault.at == moment]
+        self._pending[:] = [fault for fault in self._pending if fault.at != moment]
+        self.order(*(fault.model_copy(update={"at": None}) for fault in due))
 
     @property
     def vendors(self) -> tuple[Vendor, ...]:
@@ -122,6 +134,7 @@ async def open_stage(
             twilio=TwilioRest("AC" + secrets.token_hex(16), secrets.token_hex(16)),
             database_path=database_path or Path(folder) / "chairside.db",
         )
+        stage.openai.on_tool = lambda: stage.reached("tool")
         for vendor in stage.vendors:
             await stack.enter_async_context(vendor)
         for scenario in scenarios:

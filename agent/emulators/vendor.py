@@ -9,10 +9,11 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from aiohttp import WSMsgType, web
-from pydantic import BaseModel, ConfigDict, Field
+
+from agent.emulators.faults import CUTS_LIVE, Fault, FaultyVendor
 
 LOGGED = 2000
 """Connections and requests an emulator remembers; older ones are forgotten."""
@@ -20,21 +21,10 @@ LOGGED = 2000
 Json = dict[str, Any]
 
 
-class Fault(BaseModel):
-    """A failure to order. `status` answers the next requests with an HTTP error; `drop` cuts the connection
-    without a goodbye `after_ms` after it was opened; `lose_answer` does what was asked and cuts it then. With
-    `path`, only requests to a path with this text in it fail."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    vendor: Literal["deepgram", "openai", "cartesia", "twilio"]
-    kind: Literal["status", "drop", "lose_answer"]
-    path: str = ""
-    status: int = Field(default=500, ge=400, le=599)
-    retry_after_s: int | None = Field(default=None, ge=0)
-    """What a `status` says in its Retry-After header."""
-    after_ms: float = Field(default=0, ge=0)
-    times: int = Field(default=1, ge=1)
+GARBAGE = '\ufffd{"type":garbage,]'
+"""What a vendor sends that has lost its mind: neither JSON nor anything else."""
+QUIET_S = 1.0
+"""After so much quiet, what a late vendor sends next is late again."""
 
 
 @dataclass
@@ -52,6 +42,10 @@ class Connection:
     audio_ms: float = 0.0
     received: deque[Json] = field(default_factory=lambda: deque(maxlen=LOGGED))
     sent: deque[Json] = field(default_factory=lambda: deque(maxlen=LOGGED))
+    trouble: Callable[[], Fault | None] = field(default=lambda: None, repr=False)
+    """The condition that its vendor is in, as far as this connection is concerned."""
+    last_sent_at: float = float("-inf")
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def values(self, name: str) -> list[str]:
         """Every value of a query parameter (keyterm may come many times)."""
@@ -71,13 +65,16 @@ class Vendor(ABC):
     `connections` holds every request and socket, `requests` the JSON or form bodies of HTTP requests.
     """
 
-    name: Literal["deepgram", "openai", "cartesia", "twilio"]
+    name: FaultyVendor
 
     def __init__(self) -> None:
         self.connections: deque[Connection] = deque(maxlen=LOGGED)
         self.requests: deque[Json] = deque(maxlen=LOGGED)
         self.port = 0
         self._faults: list[Fault] = []
+        self._conditions: list[Fault] = []
+        self._live: dict[str, web.Request] = {}
+        self._site: web.TCPSite | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -95,19 +92,49 @@ class Vendor(ABC):
         return [connection for connection in self.connections if connection.closed_at is None]
 
     def order(self, fault: Fault) -> None:
-        """Make the next `fault.times` requests fail. Raises ValueError for another vendor's fault."""
+        """Make the next requests fail, or everything from now on. Raises ValueError for another vendor's fault."""
         if fault.vendor != self.name:
             raise ValueError(f"{fault.vendor} fault ordered at {self.name}")
-        self._faults += [fault] * fault.times
+        if fault.stands:
+            self._conditions.append(fault)
+            self.keep(asyncio.create_task(self._suffer(fault)))
+        else:
+            self._faults += [fault] * fault.times
+
+    def condition(self, path: str) -> Fault | None:
+        """What is wrong now with everything at a path; the latest order counts."""
+        return next((fault for fault in reversed(self._conditions) if fault.path in path), None)
+
+    async def _suffer(self, fault: Fault) -> None:
+        """A condition begins, and after its time ends."""
+        if fault.kind == "refuse" and self._site is not None:
+            await self._site.stop()
+            self._site = None
+        for request in [request for request in self._live.values() if fault.path in request.path]:
+            if fault.kind in CUTS_LIVE:
+                _cut_in_message(request)
+            elif fault.kind == "half_open" and request.transport is not None:
+                request.transport.pause_reading()  # type: ignore[attr-defined]  # of every asyncio socket
+        if fault.for_s is None:
+            return
+        await asyncio.sleep(fault.for_s)
+        self._conditions.remove(fault)
+        if fault.kind == "refuse":
+            await self._open(self.port)
 
     async def __aenter__(self) -> Vendor:
         app = web.Application(client_max_size=32 * 2**20, middlewares=[self._at_the_door])
         app.add_routes(self.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await self._open(0)
         self.port = self._runner.addresses[0][1]
         return self
+
+    async def _open(self, port: int) -> None:
+        assert self._runner is not None, "inside the context"  # noqa: S101
+        self._site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True)
+        await self._site.start()
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
@@ -122,36 +149,57 @@ class Vendor(ABC):
         connection = Connection(
             request.path, tuple(request.query.items()), dict(request.headers), opened_at=loop.time()
         )
+        connection.trouble = lambda: self.condition(connection.path)
         self.connections.append(connection)
         request[_CONNECTION] = connection
+        self._live[connection.id] = request
         try:
             response = await self._answer(request, handler)
             connection.status = response.status
             return response
         finally:
             connection.closed_at = loop.time()
+            del self._live[connection.id]
 
     async def _answer(self, request: web.Request, handler: Any) -> web.StreamResponse:
         fault = next((at for at in self._faults if at.path in request.path), None)
         if fault is not None:
             self._faults.remove(fault)
-        if fault is not None and fault.kind == "status":
-            refused = self.refusal(fault.status, request)
-            if fault.retry_after_s is not None:
-                refused.headers["Retry-After"] = str(fault.retry_after_s)
-            return refused
-        cut: asyncio.TimerHandle | None = None
-        if fault is not None and fault.kind == "lose_answer":
-            response = await handler(request)
-            _cut(request)
-            return response
-        if fault is not None:
-            cut = asyncio.get_running_loop().call_later(fault.after_ms / 1000, _cut, request)
-        try:
+        else:
+            fault = self.condition(request.path)
+        if fault is None:
             return await handler(request)
-        finally:
-            if cut is not None:
-                cut.cancel()
+        match fault.kind:
+            case "status":
+                refused = self.refusal(fault.status, request)
+                if fault.retry_after_s is not None:
+                    refused.headers["Retry-After"] = str(fault.retry_after_s)
+                return refused
+            case "lose_answer":
+                response = await handler(request)
+                _cut(request)
+                return response
+            case "drop":
+                cut = asyncio.get_running_loop().call_later(fault.after_ms / 1000, _cut_in_message, request)
+                try:
+                    return await handler(request)
+                finally:
+                    cut.cancel()
+            case _:
+                return await self._ill(fault, request, handler)
+
+    async def _ill(self, fault: Fault, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Answer in a condition. Of what goes on over a socket, `send_json` sees to it."""
+        is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
+        if fault.kind == "half_open" or (fault.kind == "mute" and not is_socket):
+            await asyncio.Event().wait()  # until whoever asked is gone
+        elif fault.kind == "slow_connect" or (fault.kind in ("late", "drip") and not is_socket):
+            await asyncio.sleep(fault.seconds)
+        elif fault.kind == "refuse":
+            _cut(request)
+        elif fault.kind == "garbage" and not is_socket:
+            return web.Response(text=f"data: {GARBAGE}\n\n", content_type="text/event-stream")
+        return await handler(request)
 
     def keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         """Remember a task, so that it ends with the vendor at the latest."""
@@ -163,6 +211,14 @@ class Vendor(ABC):
 def _cut(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
+
+
+def _cut_in_message(request: web.Request) -> None:
+    """End the connection after the first bytes of a message that announces more."""
+    transport = request.transport
+    if transport is not None and not transport.is_closing():
+        transport.write(b"\x81\x7e\x04\x00{")  # a text frame of 1024 bytes, of which one comes
+        transport.close()
 
 
 def connection_of(request: web.Request) -> Connection:
@@ -218,15 +274,30 @@ class Outbox:
 
 
 async def send_json(ws: web.WebSocketResponse, connection: Connection, message: Json) -> bool:
-    """Send and log one message; False when the other side has gone."""
-    if ws.closed:
-        return False
-    try:
-        await ws.send_str(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
-    except (ConnectionError, RuntimeError):
-        return False
+    """Send and log one message, as well as the vendor's condition lets it; False when the other side has gone."""
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    async with connection.sending:
+        if (fault := connection.trouble()) is not None:
+            if fault.kind in ("half_open", "mute"):
+                return not ws.closed
+            text = GARBAGE if fault.kind == "garbage" else text
+            await _hold(fault, connection)
+        if ws.closed:
+            return False
+        try:
+            await ws.send_str(text)
+        except (ConnectionError, RuntimeError):
+            return False
+        connection.last_sent_at = asyncio.get_running_loop().time()
     connection.sent.append(message)
     return True
+
+
+async def _hold(fault: Fault, connection: Connection) -> None:
+    """Keep a message back for as long as its vendor's condition makes it wait."""
+    quiet_s = asyncio.get_running_loop().time() - connection.last_sent_at
+    if fault.kind == "drip" or (fault.kind == "late" and quiet_s >= QUIET_S):
+        await asyncio.sleep(fault.seconds)
 
 
 def parse_json(text: str) -> Json | None:

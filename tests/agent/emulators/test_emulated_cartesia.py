@@ -13,8 +13,8 @@ from cartesia.types.websocket_response import Chunk, Done, Error, FlushDone, Tim
 from pydantic import TypeAdapter
 
 from agent.emulators.audio import frames, is_voiced, load_wav
+from agent.emulators.faults import Fault
 from agent.emulators.stage import Stage
-from agent.emulators.vendor import Fault
 
 VOICE: Any = {"mode": "id", "id": "a0e99841-438c-4a64-b679-ae501e7d6091"}
 MULAW: Any = {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": 8000}

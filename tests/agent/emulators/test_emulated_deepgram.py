@@ -25,8 +25,8 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosedError
 
 from agent.emulators.audio import frames, noise, silence
+from agent.emulators.faults import Fault
 from agent.emulators.stage import Stage
-from agent.emulators.vendor import Fault
 
 PRICE = "How much is a balayage, please?"
 NAME = "That works for me. My name is Anna."

@@ -16,9 +16,9 @@ from openai import (
 )
 from pydantic import BaseModel, ConfigDict
 
+from agent.emulators.faults import Fault
 from agent.emulators.mind import Rule, ToolCall
 from agent.emulators.stage import Stage
-from agent.emulators.vendor import Fault
 
 PROMPT = "You answer the phone.\n\nServices:\n- Balayage: from 180 USD, 150 min, with Ana\n"
 TOOLS: Any = [

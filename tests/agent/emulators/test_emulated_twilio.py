@@ -11,10 +11,10 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+from agent.emulators.faults import Fault
 from agent.emulators.messages import segments
 from agent.emulators.stage import Stage
 from agent.emulators.twilio import PhoneCall
-from agent.emulators.vendor import Fault
 
 
 class Led(TwilioHttpClient):

@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from website import Names, limits, open_website, page
 
 from agent.bus.local import LocalBus
+from agent.emulators.faults import Fault
 from agent.emulators.latencies import OpenAILatencies
 from agent.emulators.mind import Rule
 from agent.emulators.openai import OpenAI
-from agent.emulators.vendor import Fault
 from agent.knowledge.address_guard import AddressGuard
 from agent.knowledge.extract.facts import SecondReading, SiteFacts
 from agent.knowledge.extract.missing import questions_for

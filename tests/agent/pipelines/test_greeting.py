@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.bus.local import LocalBus
+from agent.emulators.faults import Fault
 from agent.emulators.latencies import CartesiaLatencies
 from agent.emulators.stage import Stage, open_stage
-from agent.emulators.vendor import Fault
 from agent.errors import VendorError
 from agent.knowledge.cache import KnowledgeCache
 from agent.knowledge.prompt import greeting_for

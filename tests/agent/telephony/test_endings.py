@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 import pytest
 from house import PLUMERIA, QUICK, Handset, House, open_house
 
+from agent.emulators.faults import Fault
 from agent.emulators.mind import Rule, ToolCall
-from agent.emulators.vendor import Fault
 from agent.events import CallAnswered, CallEnded, OfCall, ToolUsed, TurnSpoken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,9 +10,9 @@ import pytest
 from house import PLUMERIA, new_sid
 from text_rig import CUSTOMER, Desk, open_desk
 
+from agent.emulators.faults import Fault
 from agent.emulators.twilio import PhoneCall
 from agent.emulators.twiml import parse_twiml
-from agent.emulators.vendor import Fault
 from agent.errors import ChairsideError, OutcomeUnknown, TelephonyError, TextRefused, TooManyRequests
 
 SHOP = PLUMERIA.phone_number

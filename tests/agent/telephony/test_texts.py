@@ -11,7 +11,7 @@ import pytest
 from house import PLUMERIA
 from text_rig import CUSTOMER, PATIENT, Desk, open_desk
 
-from agent.emulators.vendor import Fault
+from agent.emulators.faults import Fault
 from agent.events import BookingChanged
 from agent.telephony.text_words import confirmation, reference, told_when
 from agent.telephony.texts import Patience

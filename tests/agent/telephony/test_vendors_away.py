@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from house import PLUMERIA, Handset, House, open_house
 
-from agent.emulators.vendor import Fault
+from agent.emulators.faults import Fault
 from agent.events import CallEnded, TurnSpoken, VendorDegraded
 
 VendorName = Literal["deepgram", "cartesia", "openai"]
