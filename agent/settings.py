@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0
 
+    # Strangers
+    max_per_caller_per_minute: Annotated[int, Field(gt=0)] = 20
+    max_refusals_per_minute: Annotated[int, Field(gt=0)] = 60
+    trusted_proxies: str = ""
+
     # Dashboards
     max_ops_sockets: Annotated[int, Field(gt=0)] = 2000
     max_ops_sockets_per_address: Annotated[int, Field(gt=0)] = 200
