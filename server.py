@@ -22,8 +22,11 @@ from agent.figures import Figures
 from agent.health import health_router, metrics_router
 from agent.knowledge.routes import setup_router
 from agent.lookout import Lookout, open_lookout
+from agent.pace import Pace
 from agent.ports import Clock
 from agent.settings import Settings, read_settings
+from agent.shield import Shield
+from agent.slow_requests import TimedHttp
 from agent.telephony.forms import RequestRefused, refusal
 from agent.telephony.media_stream import media_router
 from agent.telephony.sms import ReplyDesk, sms_router
@@ -123,9 +126,12 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay, figures: Figures
     secret, operator_token = secret_for(settings), operator_token_for(settings)
     tickets = TicketBook(secret, settings.ticket_ttl_s, services.clock)
     signatures = Signatures(settings.twilio_auth_token.get_secret_value(), settings.public_url)
-    app.include_router(voice_router(services, signatures, tickets))
+    most = settings.max_per_caller_per_minute
+    app.include_router(voice_router(services, signatures, tickets, Pace(most, services.clock)))
     app.include_router(media_router(services, tickets))
-    replies = ReplyDesk(services.knowledge, services.bookings, services.texts, services.bus, services.clock)
+    replies = ReplyDesk(
+        services.knowledge, services.bookings, services.texts, services.bus, services.clock, Pace(most, services.clock)
+    )
     app.include_router(sms_router(replies, signatures))
     app.include_router(
         health_router(services.switchboard, services.knowledge.counters, services.backlog, services.clock)
@@ -147,8 +153,15 @@ def _open_doors(app: FastAPI, services: Services, relay: Relay, figures: Figures
 
 def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Config:
     """How the server is served; the same for production, demo and tests."""
-    return uvicorn.Config(
+    shielded = Shield(
         app or create_app(settings),
+        most_refusals=settings.max_refusals_per_minute,
+        https=settings.public_url.startswith("https:"),
+        clock=utc_now,
+    )
+    return uvicorn.Config(
+        shielded,
+        http=TimedHttp,
         host=settings.host,
         port=settings.port,
         log_level="warning",
@@ -156,7 +169,10 @@ def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Co
         ws_per_message_deflate=False,
         # Twilio does not answer pings in time under load, and `stop` tells us when a call is over.
         ws_ping_interval=None,
-        proxy_headers=False,
+        # Whose X-Forwarded-For counts. What Twilio signed never depends on it.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        server_header=False,
         # A browser that reads nothing must not keep the process from going.
         timeout_graceful_shutdown=SHUTDOWN_S,
     )

@@ -87,6 +87,11 @@ class Settings(BaseSettings):
     tape_days: Annotated[float, Field(gt=0)] = 30.0
     tapes_max_mb: Annotated[int, Field(gt=0)] = 5000
 
+    # Strangers
+    max_per_caller_per_minute: Annotated[int, Field(gt=0)] = 20
+    max_refusals_per_minute: Annotated[int, Field(gt=0)] = 60
+    trusted_proxies: str = ""
+
     # Dashboards
     max_ops_sockets: Annotated[int, Field(gt=0)] = 2000
     max_ops_sockets_per_address: Annotated[int, Field(gt=0)] = 200

@@ -56,10 +56,14 @@ def _add_self(router: APIRouter, rights: Rights, door: Doorkeeper) -> None:
         return await answered(told())
 
     @router.post("/logout", status_code=204)
-    async def logout() -> Response:
-        response = Response(status_code=204)
-        door.take_back_cookie(response)
-        return response
+    async def logout(request: Request) -> Response:
+        async def gone() -> Response:
+            door.check_origin(request)
+            response = Response(status_code=204)
+            door.take_back_cookie(response)
+            return response
+
+        return await answered(gone())
 
 
 def _add_calls(router: APIRouter, rights: Rights, history: History, tapes: Tapes) -> None:

@@ -51,7 +51,7 @@ class Door:
             return await self.check_token(token.strip())
         known = await self._by_cookie(visitor.cookies.get(COOKIE_NAME))
         if known is not None:
-            self._check_origin(visitor)
+            self.check_origin(visitor)
         return known
 
     async def check_token(self, token: str) -> Visitor:
@@ -96,7 +96,8 @@ class Door:
         member = self._cookies.read(cookie)
         return None if member is None else await self._logins.member(*member)
 
-    def _check_origin(self, visitor: HTTPConnection) -> None:
+    def check_origin(self, visitor: HTTPConnection) -> None:
+        """Raises AccessError origin_refused for what a page of another site sends."""
         origin = visitor.headers.get("origin")
         if origin is None and visitor.scope["type"] == "http":
             return  # browsers leave it out of a page's reads from its own site, and SameSite covers the rest

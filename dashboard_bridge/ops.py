@@ -36,6 +36,7 @@ def operators_router(
     @router.post("/login", status_code=204)
     async def login(asked: LoginRequest, request: Request) -> Response:
         try:
+            door.check_origin(request)
             visitor = await door.check_token(asked.token)
         except AccessError as refused:
             return _refusal(relay, refused)

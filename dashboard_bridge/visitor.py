@@ -68,6 +68,10 @@ class Doorkeeper(Protocol):
         """Put a fresh cookie for this visitor on a response."""
         ...
 
+    def check_origin(self, visitor: HTTPConnection) -> None:
+        """Raises AccessError origin_refused for what a page of another site sends."""
+        ...
+
     def take_back_cookie(self, response: Response) -> None:
         """Have the browser forget its cookie."""
         ...

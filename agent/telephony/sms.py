@@ -17,6 +17,7 @@ from agent.errors import NotFound, StoreError
 from agent.events import BookingChanged
 from agent.knowledge.cache import KnowledgeCache
 from agent.model import Booking, Shop, to_e164
+from agent.pace import Pace
 from agent.ports import BookingStore, Clock, EventBus, TextStore
 from agent.telephony.forms import Form, RequestRefused, field, signed_forms, twiml
 from agent.telephony.replies import Reply, read_reply
@@ -53,8 +54,16 @@ class ReplyDesk:
     """Does what customers ask for by text."""
 
     def __init__(
-        self, knowledge: KnowledgeCache, book: BookingStore, texts: TextStore, bus: EventBus, clock: Clock
+        self,
+        knowledge: KnowledgeCache,
+        book: BookingStore,
+        texts: TextStore,
+        bus: EventBus,
+        clock: Clock,
+        senders: Pace,
     ) -> None:
+        """`senders`: how often one number is answered; each answer costs the shop a text."""
+        self._senders = senders
         self._knowledge = knowledge
         self._book = book
         self._texts = texts
@@ -91,6 +100,9 @@ class ReplyDesk:
             await self._texts.opt_in(shop.location_id, sender)
         if reply.wish in ("stop", "start"):
             return Answer()  # Twilio itself answers these
+        if not self._senders.allows(sender):
+            logger.warning("sms {}: {} texts too often and is not answered", field(form, "MessageSid"), sender)
+            return Answer(final=False)
         if reply.wish == "unclear":
             return Answer("" if opt_out else help_reply(shop))
         return await self._cancel_in_words(shop, sender, reply, offered, field(form, "MessageSid"))

@@ -16,6 +16,7 @@ from agent.call import Services
 from agent.errors import StoreError
 from agent.events import CallRefused
 from agent.model import Caller, Message, Shop, to_e164
+from agent.pace import Pace
 from agent.telephony.forms import Form, signed_forms
 from agent.telephony.forms import field as _text
 from agent.telephony.forms import twiml as _twiml
@@ -33,6 +34,7 @@ FINAL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "cancele
 
 UNKNOWN_NUMBER = "Sorry, this number is not in service yet. Please check the number and call again. Goodbye."
 NO_ROOM = "Sorry, all our lines are busy right now. Please call again in a few minutes. Goodbye."
+TOO_MANY = "Sorry, there were too many calls from your number. Please call again in a few minutes. Goodbye."
 TROUBLE = "Sorry, we are having trouble on the line. Please hold while I connect you to the salon."
 TROUBLE_ALONE = "Sorry, we are having trouble on the line. Please call again in a few minutes. Goodbye."
 NOBODY_FREE = "Sorry, nobody can come to the phone right now."
@@ -53,14 +55,15 @@ SAVES = 3
 """How often a message is brought to a store that is away, while the caller waits."""
 
 
-def voice_router(services: Services, signatures: Signatures, tickets: TicketBook) -> APIRouter:
-    """POST /voice, /voice/status, /voice/after and /voice/recording."""
+def voice_router(services: Services, signatures: Signatures, tickets: TicketBook, callers: Pace) -> APIRouter:
+    """POST /voice, /voice/status, /voice/after and /voice/recording. `callers`: how often one number is answered."""
     router = APIRouter(prefix="/voice")
     signed = Depends(signed_forms(signatures, "CallSid", "not_a_call"))
 
     @router.post("")
     async def answer(request: Request, form: Form = signed) -> Response:
-        return _twiml(await _answer(form, services, tickets, rung=_count(request.query_params.get("rung", ""), 1)))
+        rung = _count(request.query_params.get("rung", ""), 1)
+        return _twiml(await _answer(form, services, tickets, callers, rung=rung))
 
     @router.post("/status")
     async def status(form: Form = signed) -> Response:
@@ -84,7 +87,7 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
     return router
 
 
-async def _answer(form: Form, services: Services, tickets: TicketBook, *, rung: int) -> str:
+async def _answer(form: Form, services: Services, tickets: TicketBook, callers: Pace, *, rung: int) -> str:
     """The phone rings until we answer, so what a call may need anew is fetched here, within bounds.
 
     `rung`: how often this call has been here, with this time. A process that is about to stop lets it ring on, and
@@ -96,6 +99,8 @@ async def _answer(form: Form, services: Services, tickets: TicketBook, *, rung: 
     shop = await _shop_ringing(called, services)
     if shop is None:
         return _refuse(services, form, "unknown_number", UNKNOWN_NUMBER)
+    if not _may_call(caller, callers):
+        return _refuse(services, form, "too_many_calls", TOO_MANY)
     if not services.switchboard.has_room():
         if shop.transfer_to is not None:
             _refuse(services, form, "no_room", NO_ROOM)
@@ -209,6 +214,14 @@ def _recording_url(sid: str, services: Services) -> str:
 def _recording_sid(form: Form) -> str:
     """Of the recording; its URL ends with it, too."""
     return (_text(form, "RecordingSid") or _text(form, "RecordingUrl").rsplit("/", 1)[-1])[:100]
+
+
+def _may_call(number: str, callers: Pace) -> bool:
+    """Withheld numbers are many people's, and always may."""
+    try:
+        return callers.allows(to_e164(number))
+    except ValueError:
+        return True
 
 
 async def _shop_ringing(number: str, services: Services) -> Shop | None:
