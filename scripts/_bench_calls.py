@@ -632,8 +632,8 @@ async def recording(bench: Bench) -> None:
             await warmed(side, bench)
         for number in range(rounds):
             order = (taped, plain) if number % 2 else (plain, taped)
-            crowds = {side: await crowd_of(bench, side, RECORDED_CALLS, window_s) for side in order}
-            with_it, without = crowds[taped], crowds[plain]
+            crowds = [(side, await crowd_of(bench, side, RECORDED_CALLS, window_s)) for side in order]
+            with_it, without = (next(crowd for side, crowd in crowds if side is at) for at in (taped, plain))
             cost.append(with_it.cpu_s_per_call_minute / without.cpu_s_per_call_minute)
             wait.append(with_it.medians()["plain"] / without.medians()["plain"])
             told = {name: round(crowd.cpu_s_per_call_minute, 3) for name, crowd in (("on", with_it), ("off", without))}

@@ -63,7 +63,7 @@ class TapedLine(Line):
         super().__init__(caller, state, scenario, signing)
         self._reel = reel
         self._mouth = TapedMouth(reel, begins)
-        self._reached = [(str(note.facts["name"]), note.at) for note in reel.of("line") if note.what == "mark"]
+        self._marked_at = [(str(note.facts["name"]), note.at) for note in reel.of("line") if note.what == "mark"]
 
     async def _stream(self, verb: Verb) -> None:
         """Talk over a media socket, on a virtual clock from the moment by the loop's time at which it was then."""
@@ -95,9 +95,9 @@ class TapedLine(Line):
         """A mark comes back when it came back then. One that was not sent then, or came back early because its sound
         was thrown away, comes when its sound has been played, or thrown away."""
         after_s = self._ear.buffered(now)
-        taped = next((at for at in self._reached if at[0] == name), None)
+        taped = next((at for at in self._marked_at if at[0] == name), None)
         if taped is not None and self._started_at is not None:
-            self._reached.remove(taped)
+            self._marked_at.remove(taped)
             then_s = self._started_at + taped[1] - now
             after_s = then_s if then_s > after_s - EARLY_S else after_s
         task = asyncio.create_task(self._send_mark(name, socket, max(0.0, after_s)))
