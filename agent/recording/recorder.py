@@ -1,7 +1,7 @@
 """Where tapes are made, kept and forgotten. Recording never delays a call: gathering is memory, writing a thread.
 
-A tape that cannot be written is given up, which is logged; its call goes on. Files reach the kernel every quarter of
-a second, so that a process that is killed leaves all but the last moment behind.
+A tape that cannot be written is given up, which is logged; its call goes on. Files reach the kernel every half
+second, so that a process that is killed leaves all but the last moment behind.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from agent.model import Caller, Shop
 from agent.ports import Clock
 from agent.recording.folder import MANIFEST, TapeFolder
 from agent.recording.manifest import manifest_of
-from agent.recording.tape import Tape
+from agent.recording.tape import Stretch, Tape
 from agent.settings import Settings
 
-WRITE_S = 0.25
+WRITE_S = 0.5
 SWEEP_S = 600.0
 
 
@@ -69,15 +69,10 @@ class Recorder:
     async def write(self) -> None:
         """Write what all tapes have gathered."""
         async with self._writing:
-            for tape, folder in list(self._running.items()):
-                stretch = tape.take()
-                try:
-                    await asyncio.to_thread(folder.write, stretch)
-                except OSError as why:
-                    logger.error("the tape of {} is given up: {}", tape.manifest.caller.call_sid, why)
-                    stretch = None
-                if stretch is None or stretch.is_last:
-                    self._running.pop(tape, None)
+            taken = [(tape, folder, tape.take()) for tape, folder in self._running.items()]
+            done = await asyncio.to_thread(_written, taken)
+            for tape in done:
+                self._running.pop(tape, None)
 
     async def _keep_writing(self) -> None:
         while True:
@@ -93,6 +88,22 @@ class Recorder:
                 live = {folder.path for folder in self._running.values()}
                 await asyncio.to_thread(self.shelf.sweep, before, self._settings.tapes_max_mb * 1_000_000, live)
             await asyncio.sleep(SWEEP_S)
+
+
+def _written(taken: list[tuple[Tape, TapeFolder, Stretch]]) -> list[Tape]:
+    """Write a stretch of each tape; those that are done with, or cannot be written."""
+    done: list[Tape] = []
+    for tape, folder, stretch in taken:
+        try:
+            folder.write(stretch)
+        except OSError as why:
+            logger.error("the tape of {} is given up: {}", tape.manifest.caller.call_sid, why)
+            with suppress(OSError):
+                folder.close()
+            done.append(tape)
+        else:
+            done += [tape] if stretch.is_last else []
+    return done
 
 
 class Shelf:
