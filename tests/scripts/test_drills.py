@@ -40,7 +40,7 @@ def test_servers_restarted_in_turn_drop_no_call(start: Start, tmp_path: Path):
 
 def test_calls_leave_no_tasks_files_or_threads(start: Start, tmp_path: Path):
     """Memory is for the long form: the first calls fill caches."""
-    arguments = ("--calls", "12", "--minutes", "0", "--at-once", "6", "--looks", "2")
+    arguments = ("--warm-up", "6", "--calls", "6", "--minutes", "0", "--at-once", "6", "--looks", "1")
     _, told = held(start, "soak.py", tmp_path / "soak.json", *arguments)
     part = told["parts"]["short_calls"]
     assert (part["calls"], part["failures"]) == (12, [])
