@@ -97,14 +97,16 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
     receptionist: Receptionist | None = None
     looking_up: asyncio.Task[None] | None = None
     try:
-        heard = await _greet(shop, line, services)
-        log.publish(
-            CallAnswered,
-            caller=caller.caller,
-            called=caller.called,
-            business_name=shop.business_name,
-            greeting=wording(shop)["greeting"],
-        )
+        try:
+            heard = await _greet(shop, line, services)
+        finally:  # a call whose greeting fails was answered, too, and is kept
+            log.publish(
+                CallAnswered,
+                caller=caller.caller,
+                called=caller.called,
+                business_name=shop.business_name,
+                greeting=wording(shop)["greeting"],
+            )
         receptionist = _receptionist(shop, line, heard, log, services)
         services.switchboard.connect(caller.call_sid, receptionist)
         looking_up = asyncio.create_task(_look_up(caller, shop, receptionist, services))

@@ -180,7 +180,7 @@ def _last_of(log: Path) -> str:
 
 async def _round(scene: _Scene, number: int) -> Round:
     dice, options = scene.dice, scene.options
-    at = Round(number, round(dice.uniform(EARLIEST_S, options.latest_s), 2), project_away=number % 2 == 1)
+    at = Round(number, round(dice.uniform(EARLIEST_S, options.latest_s), 2), project_away=number % 2 == 0)
     scene.shown.clear()
     starts = scene.server.starts
     watching = asyncio.create_task(_watch(scene))

@@ -41,8 +41,8 @@ VENDORS = Latencies(
 )
 DRAIN_S = 90.0
 """Longer than any of these calls."""
-BETWEEN_S = 3.0
-"""How long both serve between two restarts."""
+STAGGER_S = 3.0
+"""Within this the first callers ring."""
 RECONNECT_S = 0.5
 """As the page does."""
 AWAY_S = 2.0
@@ -63,6 +63,8 @@ class Options:
     dashboards: int = 4
     questions: int = len(CALL)
     """Asked in a call."""
+    between_s: float = 3.0
+    """How long both serve between two restarts."""
     say: bool = False
     """Tell on standard error how it goes."""
 
@@ -142,14 +144,14 @@ async def _roll(deploy: _Deploy) -> None:
     calling = [asyncio.create_task(_ring_again(deploy, number)) for number in range(deploy.options.calls)]
     watching = [asyncio.create_task(_watch(deploy)) for _ in range(deploy.options.dashboards)]
     try:
-        await asyncio.sleep(BETWEEN_S)
+        await asyncio.sleep(deploy.options.between_s)
         for at in range(deploy.options.restarts):
             server = deploy.servers[at % len(deploy.servers)]
             deploy.drained_s.append(await server.stop(DRAIN_S + 30))
             await server.start()
             if deploy.options.say:
                 print(f"[rolling] restart {at + 1} after {deploy.drained_s[-1]:.1f} s", file=sys.stderr)
-            await asyncio.sleep(BETWEEN_S)
+            await asyncio.sleep(deploy.options.between_s)
         deploy.over = True
         await asyncio.gather(*calling)
     finally:
@@ -165,7 +167,7 @@ def _scenario(number: int, questions: int) -> Scenario:
 
 async def _ring_again(deploy: _Deploy, number: int) -> None:
     """One caller after the other; they begin at different moments, so that some are always in each place."""
-    await asyncio.sleep(number * BETWEEN_S / deploy.options.calls)
+    await asyncio.sleep(number * STAGGER_S / deploy.options.calls)
     while not deploy.over:
         deploy.reports.append(await deploy.caller.call(_scenario(number, deploy.options.questions)))
 
@@ -195,10 +197,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--restarts", type=int, default=usual.restarts)
     parser.add_argument("--dashboards", type=int, default=usual.dashboards)
     parser.add_argument("--questions", type=int, choices=range(1, len(CALL) + 1), default=usual.questions)
+    parser.add_argument("--between", type=float, default=usual.between_s, help="seconds between two restarts")
     parser.add_argument("--json", type=Path, metavar="FILE")
     asked = parser.parse_args(arguments)
     try:
-        told = asyncio.run(run(Options(asked.calls, asked.restarts, asked.dashboards, asked.questions, say=True)))
+        counts = (asked.calls, asked.restarts, asked.dashboards, asked.questions)
+        told = asyncio.run(run(Options(*counts, asked.between, say=True)))
     except DrillError as why:
         print(f"drill: {why}", file=sys.stderr)
         return 2
