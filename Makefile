@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web test check serve doctor bench lock clean
+.PHONY: help setup demo web test check serve doctor bench fuzz lock clean
 
 # The first Python of a version we support; set PYTHON to choose another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -57,6 +57,9 @@ doctor: $(STAMP) ## Check keys, address, store and one emulated call, each with 
 
 bench: $(STAMP) $(RIG) ## Measure the house on this machine; ARGS="knowledge --shops 1000 --json out.json"
 	@$(PY) scripts/bench.py $(or $(ARGS),all)
+
+fuzz: $(STAMP) ## Knock at every door with 210,000 made-up messages; ARGS="--json out.json"
+	@$(PY) scripts/fuzz.py $(ARGS)
 
 lock: $(UV) ## Write requirements.lock anew from pyproject.toml
 	@$(UV) pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
