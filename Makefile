@@ -43,11 +43,12 @@ web: $(STAMP) $(PAGE) ## Build the operators' page (demo, serve and test do it w
 test: $(STAMP) $(RIG) $(PAGE) ## Run the tests; ARGS="-k tickets -x"
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(STAMP) ## Lint, format, types, and the direction of imports
+check: $(STAMP) ## Lint (security, too), format, types, the direction of imports, known holes in packages
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright
 	@.venv/bin/lint-imports --no-logo
+	@$(PY) scripts/audit.py
 
 serve: $(STAMP) $(PAGE) ## Answer real calls, with the keys in .env (docs/going-live.md)
 	@$(WITH_ENV) exec $(PY) server.py
