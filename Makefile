@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web test check serve doctor replay bench soak lock clean
+.PHONY: help setup demo web test check serve doctor replay bench soak fuzz lock clean
 
 # The first Python of a version we support; set PYTHON to choose another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -43,11 +43,12 @@ web: $(STAMP) $(PAGE) ## Build the operators' page (demo, serve and test do it w
 test: $(STAMP) $(RIG) $(PAGE) ## Run the tests; ARGS="-k tickets -x"
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(STAMP) ## Lint, format, types, and the direction of imports
+check: $(STAMP) ## Lint (security, too), format, types, the direction of imports, known holes in packages
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright
 	@.venv/bin/lint-imports --no-logo
+	@$(PY) scripts/audit.py
 
 serve: $(STAMP) $(PAGE) ## Answer real calls, with the keys in .env (docs/going-live.md)
 	@$(WITH_ENV) exec $(PY) server.py
@@ -63,6 +64,9 @@ bench: $(STAMP) $(RIG) ## Measure the house on this machine; ARGS="knowledge --s
 
 soak: $(STAMP) ## Calls for half an hour, to see what they leave behind; ARGS="--calls 300 --minutes 3"
 	@$(PY) scripts/soak.py $(ARGS)
+
+fuzz: $(STAMP) ## Knock at every door with 210,000 made-up messages; ARGS="--json out.json"
+	@$(PY) scripts/fuzz.py $(ARGS)
 
 lock: $(UV) ## Write requirements.lock anew from pyproject.toml
 	@$(UV) pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \

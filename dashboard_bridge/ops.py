@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 
 from agent.errors import AccessError
 from agent.ports import CallControl
@@ -34,12 +35,16 @@ def operators_router(
         await conversation.run(gate)
 
     @router.post("/login", status_code=204)
-    async def login(asked: LoginRequest, request: Request) -> Response:
+    async def login(request: Request) -> Response:
         try:
             door.check_origin(request)
+            asked = await _login_asked(request)
             visitor = await door.check_token(asked.token)
         except AccessError as refused:
             return _refusal(relay, refused)
+        except ValidationError:
+            error = {"code": "body_invalid", "message": 'The body must be a JSON object like {"token": "…"}.'}
+            return JSONResponse({"error": error}, status_code=422)
         response = Response(status_code=204)
         door.hand_out_cookie(request, response, visitor)
         return response
@@ -64,6 +69,12 @@ def operators_router(
         return relay.vendor_states()
 
     return router
+
+
+async def _login_asked(request: Request) -> LoginRequest:
+    """Raises ValidationError. What does not say it is JSON is none: any site's form can send plain text."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return LoginRequest.model_validate_json(await request.body() if kind == "application/json" else b"")
 
 
 def _refusal(relay: Relay, refused: AccessError) -> Response:
