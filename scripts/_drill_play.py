@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from _drill_cells import Cell, Result
 from _drill_silence import longest_silence
-from _house import Backstage, load_samples, open_house
+from _house import SAMPLES, Backstage, load_samples, open_house
 
 from agent.bus.local import LocalBus
 from agent.emulators import virtual_clock
@@ -35,6 +35,8 @@ SHOP = "+18084826296"
 WITHOUT_TRANSFER = ("cartesia",)
 """In the cells of these vendors the shop has nobody to be rung: callers leave a message."""
 OVER_S = 15.0
+KEPT_S = 20.0
+"""How long rows may take to arrive in a store that is there again."""
 ANSWERED = 3
 """So many of the caller's four turns, and they were served."""
 CALL: dict[str, Any] = {
@@ -71,18 +73,9 @@ async def play(cell: Cell) -> Result:
 async def _without_transfer(settings: Settings) -> None:
     """The sample shops, the first of them with nobody to be rung."""
     await load_samples(settings)
-    samples = (await asyncio.to_thread(read_shop_file, path) for path in sorted(_samples()))
+    shop = read_shop_file(SAMPLES / "plumeria-hair-honolulu.yaml").model_copy(update={"transfer_to": None})
     async with EmbeddedStore.open(settings.database_path) as store:
-        async for shop in samples:
-            if shop.phone_number == SHOP:
-                alone = shop.model_copy(update={"transfer_to": None})
-                await register_shop(store, LocalBus(), alone, clock=virtual_clock.now)
-
-
-def _samples() -> list[Any]:
-    from _house import SAMPLES
-
-    return list(SAMPLES.glob("*.yaml"))
+        await register_shop(store, LocalBus(), shop, clock=virtual_clock.now)
 
 
 async def call(
@@ -96,14 +89,13 @@ async def call(
     """Phone, and tell how it went. `healed` ends what fails once the call is over: rows may arrive later than that."""
     async with told(backstage) as events:
         report = await theatre.caller.call(scenario)
-        mine = lambda: [event for event in events if event.call_sid == report.call_sid]  # noqa: E731
         if report.started_at is not None:
-            await _until(lambda: any(isinstance(event, CallEnded) for event in mine()))
+            await _until(lambda: any(isinstance(event, CallEnded) for event in events))
         healed()
-        lost, doubled = await rows(report, mine(), backstage)
-        silence, where = longest_silence(report, mine(), theatre.stage.openai.replies)
+        lost, doubled = await rows(report, events, backstage)
+        silence, where = longest_silence(report, events, theatre.stage.openai.replies)
         note = f"[{where}; {report.end}{'; ' + report.error if report.error else ''}]"
-        return Result(cell, round(silence * 1000), outcome_of(report, mine()), lost, doubled, note)
+        return Result(cell, round(silence * 1000), outcome_of(report, events), lost, doubled, note)
 
 
 @asynccontextmanager
@@ -126,10 +118,11 @@ async def told(backstage: Backstage) -> AsyncGenerator[list[OfCall]]:
 
 
 async def _until(true: Callable[[], bool]) -> None:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + OVER_S
-    while not true() and loop.time() < until:
-        await asyncio.sleep(0.05)
+    """Wait for something, at most `OVER_S`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(OVER_S):
+            while not true():  # noqa: ASYNC110 - the events of a call are many, and tell nobody
+                await asyncio.sleep(0.05)
 
 
 async def rows(report: CallReport, events: Sequence[OfCall], backstage: Backstage) -> tuple[int, int]:
@@ -153,10 +146,11 @@ async def rows(report: CallReport, events: Sequence[OfCall], backstage: Backstag
 
 async def _kept(read: Callable[[], Awaitable[list[Any]]], expected: int) -> list[Any]:
     """The rows, once there are as many as expected, or the time is over."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + OVER_S
-    while len(found := await read()) < expected and loop.time() < until:
-        await asyncio.sleep(0.1)
+    found: list[Any] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KEPT_S):
+            while len(found := await read()) < expected:  # noqa: ASYNC110 - a store tells nobody
+                await asyncio.sleep(0.1)
     return found
 
 

@@ -1,4 +1,4 @@
-"""A wire between a program and a server that is not ours (Redis, a database's gateway), on which anything goes wrong."""
+"""A wire between a program and a server not of ours (Redis, a database's gateway), on which anything goes wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PIECE = 4096
 class Wire:
     """Passes bytes on, as well as its `fault` lets it; `order` sets it from now on.
 
-    `refuse`: nobody listens; `slow_connect`: nothing passes in a connection's first `seconds`; `drop`: a connection ends
+    `refuse`: nobody listens; `slow_connect`: nothing passes in a connection's first `seconds`; `drop`: one ends
     with the first bytes of an answer; `half_open`: connections stand, nothing passes; `garbage` in place of answers;
     `drip`: a byte each 100 ms; `late`: answers come `seconds` late; `status`: 503 in HTTP; `lose_answer`: what was
     asked is done, and the connection ends instead of the answer.

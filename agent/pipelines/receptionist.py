@@ -84,6 +84,7 @@ class Receptionist:
         self._line = line
         self._log = log
         self._phrases = phrases
+        self._breakers = speech.breakers
         self._settings = settings
         self._words = wording(shop)
         self._tap = Tap(log, line, [] if greeting_heard is None else greeting_heard)
@@ -142,16 +143,14 @@ class Receptionist:
         handed_over = asyncio.create_task(self._handed_over.wait())
         try:
             await asyncio.wait([pipeline, handed_over], return_when=asyncio.FIRST_COMPLETED)
-            if not pipeline.done():
-                await asyncio.wait([pipeline], timeout=END_S)
+            await asyncio.wait([pipeline], timeout=END_S)
         finally:
             handed_over.cancel()
             if not pipeline.done():
                 pipeline.cancel()
-        if pipeline.done():
+                await asyncio.wait([pipeline], timeout=END_S)
+        if pipeline.done() and not pipeline.cancelled():
             pipeline.result()
-        else:
-            await asyncio.wait([pipeline], timeout=END_S)
 
     def instruct(self, moving: str) -> None:
         """Replace the moving half of what the model is told, from its next answer on."""
@@ -287,7 +286,7 @@ class Receptionist:
         unusable = frame.processor is not None and not frame.processor.is_usable
         # An answer that failed was asked of every model. A socket that was refused is tried again: the watch goes on.
         if unusable or vendor == "openai":
-            await self._hand_over(f"{vendor} is unusable")
+            await self._hand_over(vendor, f"{vendor} is unusable")
 
     # Nobody is left in silence
 
@@ -335,7 +334,7 @@ class Receptionist:
 
     async def give_up(self, trouble: Trouble) -> None:
         """Let go of a call in which the caller has waited long enough."""
-        await self._hand_over(f"{trouble} for too long")
+        await self._hand_over(self._late(trouble), f"{trouble} for too long")
 
     def _late(self, trouble: Trouble) -> str:
         """Who is waited for."""
@@ -345,11 +344,13 @@ class Receptionist:
             return "store"
         return "openai" if self._llm.is_answering or not self._tts.is_speaking else "cartesia"
 
-    async def _hand_over(self, why: str) -> None:
+    async def _hand_over(self, vendor: str, why: str) -> None:
         """Apologise, and close the stream: it leads to /voice/after, which rings the shop or takes a message."""
         if self.ending is not None:
             return
         self.ending = "failed"
+        if vendor in self._breakers:
+            self._breakers[vendor].failed()
         await self._apologise()
         self._handed_over.set()
         await self._worker.cancel(reason=why)
@@ -437,6 +438,8 @@ class Receptionist:
         self._tap.digit_pressed(digit)
 
     def answer_began(self, voice_to_voice_ms: float) -> None:
+        for breaker in self._breakers.values():
+            breaker.worked()
         self._tap.answer_began(voice_to_voice_ms)
 
     def _say_goodbye(self, reason: str) -> None:

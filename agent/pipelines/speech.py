@@ -176,6 +176,8 @@ class SpeechStack:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.breakers = {vendor: Breaker(vendor) for vendor in ("deepgram", "openai", "cartesia")}
+        """Of whole calls: a vendor failed when a call had to be handed over for it."""
         self._openai = _client(settings, settings.openai_base_url, settings.openai_api_key)
         second_url = settings.openai_second_base_url or settings.openai_base_url
         self._second = _client(settings, second_url, settings.openai_second_api_key or settings.openai_api_key)
@@ -185,6 +187,11 @@ class SpeechStack:
         self.cartesia = AsyncCartesia(
             api_key=settings.cartesia_api_key.get_secret_value(), base_url=settings.cartesia_base_url
         )
+
+    @property
+    def is_ill(self) -> str:
+        """The vendor for which the last calls had to be handed over; '' when all are well, or it is time to try."""
+        return next((vendor for vendor, breaker in self.breakers.items() if breaker.is_open), "")
 
     async def aclose(self) -> None:
         await self._openai.close()

@@ -67,7 +67,8 @@ async def test_when_it_is_late_the_second_is_asked_as_well_and_the_loser_is_clos
     late = Stream((30.0, "late"))
     first, second = Model("a", late), Model("b", Stream((0.2, "quick")))
     assert await answer_of(first, second) == ["quick"]
-    assert first.asked_at is not None and second.asked_at is not None
+    assert first.asked_at is not None
+    assert second.asked_at is not None
     assert second.asked_at - first.asked_at == pytest.approx(FIRST_S)
     assert late.closed
 
@@ -89,7 +90,7 @@ async def test_a_refusal_asks_the_second_at_once():
 async def test_of_two_refusals_the_last_is_told_and_both_are_remembered():
     first, second = Model("a", OSError("one")), Model("b", OSError("two"))
     for _ in range(FAILURES):
-        with pytest.raises(OSError, match="two|one"):
+        with pytest.raises(OSError, match=r"two|one"):
             await answer_of(first, second)
     assert first.breaker.is_open
     assert second.breaker.is_open
