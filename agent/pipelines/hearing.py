@@ -166,10 +166,14 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
     async def _send(self, sample_rate: int) -> None:
         packet, self._held = self._held, b""
         frame = InputAudioRawFrame(audio=packet, sample_rate=sample_rate, num_channels=1)
-        if self._transport_is_active() and self._connection_established_event.is_set() and not self._kept:
+        if self._is_connected and not self._kept:
             await self.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
         else:
             self._kept.append(frame)
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._transport_is_active() and self._connection_established_event.is_set()
 
     async def _hear_what_was_kept(self, *_: object) -> None:
         while self._kept:
