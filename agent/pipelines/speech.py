@@ -189,7 +189,7 @@ class SpeechStack:
         )
 
     @property
-    def is_ill(self) -> str:
+    def ill_vendor(self) -> str:
         """The vendor for which the last calls had to be handed over; '' when all are well, or it is time to try."""
         return next((vendor for vendor, breaker in self.breakers.items() if breaker.is_open), "")
 

@@ -116,7 +116,7 @@ async def _answer(form: Form, services: Services, tickets: TicketBook, callers: 
             _refuse(services, form, "no_room", NO_ROOM)
             return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
         return _refuse(services, form, "no_room", NO_ROOM)
-    if shop.transfer_to is not None and (ill := services.speech.is_ill):
+    if shop.transfer_to is not None and (ill := services.speech.ill_vendor):
         logger.warning("call {}: put through, because {} has failed the last calls", call_sid, ill)
         return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
     await services.phrases.make_ready_to_greet(shop, services.settings.greeting_wait_ms / 1000)
