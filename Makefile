@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo web test check serve doctor replay bench soak fuzz lock clean
+.PHONY: help setup demo web test check serve doctor replay bench soak fuzz lock clean drill
 
 # The first Python of a version we support; set PYTHON to choose another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -61,6 +61,9 @@ replay: $(STAMP) ## Play a recorded call again and show what is different; TAPE=
 
 bench: $(STAMP) $(RIG) ## Measure the house on this machine; ARGS="knowledge --shops 1000 --json out.json"
 	@$(PY) scripts/bench.py $(or $(ARGS),all)
+
+drill: $(STAMP) $(RIG) ## Fail every vendor in every way, and measure the silence; ARGS="--all --json out.json", ARGS="--crash"
+	@$(PY) scripts/drill.py $(ARGS)
 
 soak: $(STAMP) ## Calls for half an hour, to see what they leave behind; ARGS="--calls 300 --minutes 3"
 	@$(PY) scripts/soak.py $(ARGS)

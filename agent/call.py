@@ -42,6 +42,8 @@ from agent.settings import Settings
 from agent.stores.outbox_file import Backlog
 from agent.switchboard import Switchboard
 
+TELL_S = 1.5
+"""How long the phone company has to take an order; then the stream is closed, which leads it to /voice/after."""
 LOOK_UP_S = 2.0
 """What the book has time to tell whether it knows a number: about as long as a greeting plays."""
 
@@ -220,9 +222,10 @@ def _receptionist(
 async def _hang_up(caller: Caller, services: Services) -> None:
     """Tell the phone company. Should that fail, the closed stream leads Twilio to `/voice/after`, which hangs up."""
     try:
-        await services.telephone.hang_up(caller.call_sid)
-    except ChairsideError as why:
-        logger.warning("hang-up of {} failed: {}", caller.call_sid, why)
+        async with asyncio.timeout(TELL_S):
+            await services.telephone.hang_up(caller.call_sid)
+    except (ChairsideError, TimeoutError) as why:
+        logger.warning("hang-up of {} failed: {!r}", caller.call_sid, why)
 
 
 async def _put_through(caller: Caller, shop: Shop, services: Services) -> bool:
@@ -230,8 +233,9 @@ async def _put_through(caller: Caller, shop: Shop, services: Services) -> bool:
     if shop.transfer_to is None:
         return False
     try:
-        await services.telephone.transfer(caller.call_sid, shop.transfer_to)
-    except ChairsideError as why:
-        logger.warning("transfer of {} failed: {}", caller.call_sid, why)
+        async with asyncio.timeout(TELL_S):
+            await services.telephone.transfer(caller.call_sid, shop.transfer_to)
+    except (ChairsideError, TimeoutError) as why:
+        logger.warning("transfer of {} failed: {!r}", caller.call_sid, why)
         return False
     return True

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     eager_end_of_turn: bool = True
     guess_after_quiet_ms: Annotated[int, Field(ge=0, le=500)] = 80
     openai_model: str = "gpt-4.1-mini"
+    openai_second_model: str = "gpt-4.1-nano"
+    openai_second_base_url: str = ""
+    openai_second_api_key: SecretStr = SecretStr("")
+    vendor_connect_s: Annotated[float, Field(gt=0, le=10)] = 2.0
     cartesia_model: str = "sonic-3.5"
     cartesia_voice: str = "a0e99841-438c-4a64-b679-ae501e7d6091"
     playout_lead_ms: Annotated[int, Field(ge=0, le=1000)] = 200
@@ -119,6 +123,7 @@ class Settings(BaseSettings):
         "supabase_url",
         "deepgram_base_url",
         "openai_base_url",
+        "openai_second_base_url",
         "cartesia_base_url",
         "twilio_base_url",
     )

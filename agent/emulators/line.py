@@ -63,6 +63,7 @@ class Line:
         self._cleared_at: list[float] = []
         self._dtmf = ""
         self._last_words = False
+        self._over_at = 0.0
         self._end: End | None = None
         self._close_code: int | None = None
         self._error: str | None = None
@@ -78,6 +79,7 @@ class Line:
         except (aiohttp.ClientError, OSError, TwimlError, TimeoutError, ValueError) as why:
             self._fail(f"{type(why).__name__}: {why}")
         finally:
+            self._over_at = loop.time()
             await self._stop_tasks()
             self._state.on_update = None
             self._state.status = "completed"
@@ -424,4 +426,7 @@ class Line:
             dialled=tuple(self._network.dialled),
             started_at=start,
             recordings=tuple(self._network.recordings),
+            agent_voices=tuple((begin - (start or 0.0), end - (start or 0.0)) for begin, end in self._ear.voices()),
+            network_spoke_at=None if (spoke_at := self._network.spoke_at) is None else spoke_at - (start or 0.0),
+            ended_at=None if start is None else self._over_at - start,
         )

@@ -37,9 +37,13 @@ class Network:
         self.stored: list[Next] = []
         """What is told once recordings are stored, which takes Twilio until after the call."""
         self.end: End | None = None
+        self.spoke_at: float | None = None
+        """When this side of the network was first heard, by the event loop's clock."""
 
     async def act(self, verb: Verb) -> Next | None:
         """Do one verb; returns where to go on, or None for the verb after it."""
+        if self.spoke_at is None:
+            self.spoke_at = asyncio.get_running_loop().time()
         if verb.name == "Say":
             self.said.append(verb.text)
             return None

@@ -7,15 +7,16 @@ import json
 import re
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from agent.emulators.latencies import OpenAILatencies
 from agent.emulators.mind import Reply, Rule, ToolCall, answer
 from agent.emulators.structured import complaint
-from agent.emulators.vendor import GARBAGE, Json, Vendor, connection_of, header_key, objects, parse_json, pieces
+from agent.emulators.vendor import GARBAGE, LOGGED, Json, Vendor, connection_of, header_key, objects, parse_json, pieces
 
 _TYPES = {400: "invalid_request_error", 401: "invalid_request_error", 429: "requests"}
 _CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
@@ -32,6 +33,8 @@ class OpenAI(Vendor):
         self.latencies = latencies
         self.rules: list[Rule] = []
         """Scenario rules; the first that fits a request wins over the mind's own judgement."""
+        self.replies: deque[str] = deque(maxlen=LOGGED)
+        """The words of every answer, oldest first."""
         self.on_tool: Callable[[], None] = lambda: None
         """Called when the model asks for a tool."""
         self.minds: list[Callable[[Json], Reply | None]] = []
@@ -77,9 +80,13 @@ class OpenAI(Vendor):
         if not body.get("stream"):
             await asyncio.sleep(pace * completion.tokens)
             return web.json_response(completion.whole())
+        self.replies.append(reply.say or "")
         if reply.tools:
             self.on_tool()
-        return await _stream(request, completion, pace)
+        try:
+            return await _stream(request, completion, pace)
+        except ClientConnectionResetError:  # cut off, by us or by whoever asked
+            return web.Response()
 
 
 async def _stream(request: web.Request, completion: _Completion, pace: float) -> web.StreamResponse:

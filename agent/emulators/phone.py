@@ -77,6 +77,16 @@ class Earpiece:
         """When the last voice received so far ends."""
         return self._voices[-1][1] if self._voices else 0.0
 
+    def voices(self) -> list[tuple[float, float]]:
+        """When voice was at the ear so far; stretches without a pause in them."""
+        joined: list[tuple[float, float]] = []
+        for start, end in self._voices:
+            if joined and start - joined[-1][1] < FRAME_MS / 1000:
+                joined[-1] = (joined[-1][0], end)
+            else:
+                joined.append((start, end))
+        return joined
+
     async def wait_voice(self, since: float) -> float:
         """Wait for a voice that is heard after `since`; returns when it begins."""
         while (began := self.voice_began(since)) is None:
@@ -102,6 +112,16 @@ class Playing:
     first_voiced_at: float | None = None
     last_voiced_at: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def voiced(self) -> tuple[float, float] | None:
+        """From its first voice to its last, or as far as it came; None before the first."""
+        if self.first_voiced_at is None:
+            return None
+        return self.first_voiced_at, self.last_voiced_at or self.sent_at
+
+    sent_at: float = 0.0
+    """When something of it last left."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +181,7 @@ class Mouth:
 
     def _sent(self, frame: _Frame, now: float) -> None:
         playing = frame.of
+        playing.sent_at = now
         self.played_ms += frame.ms if playing.counts else 0.0
         if frame.is_first_voiced:
             playing.first_voiced_at = now

@@ -21,6 +21,8 @@ class Exchange:
     """First voiced caller frame sent to the `clear` it caused."""
     dropped_ms: float | None
     """Agent audio which that `clear` threw away unplayed."""
+    voiced: tuple[float, float] | None = None
+    """When its voice began and ended at the caller's mouth, by the event loop's clock; None: it was never said."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class CallReport:
     """When each `clear` came: seconds after `start`."""
     recordings: tuple[str, ...] = ()
     """The sids of what the caller left after a beep."""
+    agent_voices: tuple[tuple[float, float], ...] = ()
+    """When the agent's voice was at the caller's ear: seconds after `start`. A stretch has no pause in it."""
+    network_spoke_at: float | None = None
+    """When Twilio's own voice, or a person who is rung, first took over: seconds after `start`."""
+    ended_at: float | None = None
+    """When the call was over: seconds after `start`."""
 
 
 class Exchanges:
@@ -105,7 +113,10 @@ class Exchanges:
                 draft.dropped_ms = dropped_ms
 
     def done(self) -> tuple[Exchange, ...]:
-        return tuple(Exchange(draft.said, draft.answered_ms, draft.cleared_ms, draft.dropped_ms) for draft in self._all)
+        return tuple(
+            Exchange(draft.said, draft.answered_ms, draft.cleared_ms, draft.dropped_ms, draft.playing.voiced)
+            for draft in self._all
+        )
 
 
 @dataclass

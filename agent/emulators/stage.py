@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,8 @@ class Stage:
     cartesia: Cartesia
     twilio: TwilioRest
     database_path: Path
+    watchers: list[Callable[[Moment], None]] = field(default_factory=list[Callable[[Moment], None]])
+    """Told when a call comes to one of its moments."""
     _pending: list[Fault] = field(default_factory=list[Fault])
 
     def settings(self, **overrides: Any) -> Settings:
@@ -88,6 +90,8 @@ class Stage:
 
     def reached(self, moment: Moment) -> None:
         """A call has come to a moment: what was ordered for it happens now."""
+        for watcher in self.watchers:
+            watcher(moment)
         due = [fault for fault in self._pending if fault.at == moment]
         self._pending[:] = [fault for fault in self._pending if fault.at != moment]
         self.order(*(fault.model_copy(update={"at": None}) for fault in due))

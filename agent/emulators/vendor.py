@@ -107,7 +107,7 @@ class Vendor(ABC):
 
     async def _suffer(self, fault: Fault) -> None:
         """A condition begins, and after its time ends."""
-        if fault.kind == "refuse" and self._site is not None:
+        if fault.kind == "refuse" and not fault.path and self._site is not None:
             await self._site.stop()
             self._site = None
         for request in [request for request in self._live.values() if fault.path in request.path]:
@@ -119,7 +119,7 @@ class Vendor(ABC):
             return
         await asyncio.sleep(fault.for_s)
         self._conditions.remove(fault)
-        if fault.kind == "refuse":
+        if self._site is None:
             await self._open(self.port)
 
     async def __aenter__(self) -> Vendor:

@@ -96,11 +96,15 @@ def _ended(sentence: str) -> str:
 
 
 def fixed_phrases(shop: Shop) -> dict[str, str]:
-    """Phrases rendered once and kept as audio, by key: apology, goodbye, still_there."""
+    """Phrases said word for word, by key. Those for trouble are rendered long before there is any."""
     return {
         "apology": "I'm sorry, something went wrong on my side. One moment, please.",
         "goodbye": f"Thank you for calling {clean(shop.business_name)}. Goodbye!",
         "still_there": "Are you still there?",
+        "one_moment": "One moment, please.",
+        "still_trying": "Thank you for waiting, I'll be right with you.",
+        "not_caught": "I'm sorry, I didn't catch that. Could you say it again, please?",
+        "go_on": "I'm listening.",
     }
 
 

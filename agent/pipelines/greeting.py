@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from cartesia import AsyncCartesia, CartesiaError
 from loguru import logger
@@ -24,8 +24,8 @@ from agent.knowledge.prompt import fixed_phrases, greeting_for
 from agent.model import Shop
 from agent.settings import Settings
 
-PhraseName = Literal["greeting", "goodbye", "still_there", "apology"]
-Rendered = Literal["greeting", "apology"]
+Rendered = Literal["greeting", "apology", "one_moment", "still_trying", "not_caught", "go_on"]
+PhraseName = Rendered | Literal["goodbye", "still_there"]
 RENDERS_AT_ONCE = 4
 KEPT = 500
 """Phrases in memory, the latest used: some 20 MB. All are in files, which the ringing of a phone fetches."""
@@ -177,18 +177,13 @@ class Phrases:
 def wording(shop: Shop) -> Mapping[PhraseName, str]:
     """The words of every phrase a shop's receptionist says word for word."""
     fixed = fixed_phrases(shop)
-    return {
-        "greeting": greeting_for(shop),
-        "goodbye": fixed["goodbye"],
-        "still_there": fixed["still_there"],
-        "apology": fixed["apology"],
-    }
+    return {"greeting": greeting_for(shop), **cast(dict[PhraseName, str], fixed)}
 
 
 def _rendered(shop: Shop) -> tuple[str, ...]:
     """What must be there at once. The others are spoken in the conversation, as every answer is."""
     words = wording(shop)
-    return words["greeting"], words["apology"]
+    return tuple(words[name] for name in get_args(Rendered))
 
 
 def _all_there(paths: list[Path]) -> bool:

@@ -6,6 +6,7 @@ call costs, for sound that only the vendor needs. Turns, words and everything el
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
@@ -15,8 +16,10 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.deepgram.flux.stt import DeepgramFluxSTTService
 from pipecat.services.deepgram.stt import DeepgramSTTService
 from pipecat.turns.user_stop import NormalizedMatch
+from websockets.asyncio.client import ClientConnection
 
 from agent.pipelines.intake import Intake
+from agent.pipelines.sockets import OpensBehind
 from agent.redaction import is_withheld
 
 PACKET_MS = 80
@@ -25,7 +28,45 @@ LEAST_WORDS = 2
 """A guess on less is an answer to "I"."""
 
 
-class DeepgramOnLine(DeepgramFluxSTTService):
+KEPT_PACKETS = 8000 // PACKET_MS
+"""How much is kept for a connection that is not open yet: eight seconds."""
+TELLS_S = 1.0
+CONFIRM_S = 2.5
+"""How long Flux has to confirm a connection before the next is tried; Pipecat's 10 s are dead air."""
+
+
+class NovaTurns:
+    """Nova's results as turns: the words so far, and whether they have ended."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._finals: list[str] = []
+
+    def take(self, message: dict[str, Any]) -> tuple[str, bool]:
+        """The words of the turn after one of nova's messages, and whether it ends with them."""
+        if message.get("type") == "UtteranceEnd":
+            return self._end()
+        channel = message.get("channel")
+        if message.get("type") != "Results" or not isinstance(channel, dict):
+            return "", False
+        alternatives = cast("list[dict[str, Any]]", cast("dict[str, Any]", channel).get("alternatives") or [])
+        words = str(alternatives[0].get("transcript") or "") if alternatives else ""
+        is_final, ends = bool(message.get("is_final")), bool(message.get("speech_final"))
+        words = self._intake.nova(words, is_final=is_final, ends_turn=ends)
+        self._intake.nova_said({**message, "channel": {"alternatives": [{"transcript": words}]}})
+        if is_final and words:
+            self._finals.append(words)
+            words = ""
+        if ends:
+            return self._end()
+        return " ".join([*self._finals, words]).strip(), False
+
+    def _end(self) -> tuple[str, bool]:
+        words, self._finals = " ".join(self._finals), []
+        return words, bool(words)
+
+
+class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
     """Flux, given what is heard by the line itself. Mutes, reconnects and counts as Pipecat's does.
 
     Its own prediction of a turn's end comes a quarter of a second after the last voice. Most of that is the silence it
@@ -33,9 +74,17 @@ class DeepgramOnLine(DeepgramFluxSTTService):
     change, a shorter one will do: that is the guess, at `guess_after_ms` of silence (0: none).
     """
 
-    def __init__(self, *, intake: Intake, guess_after_ms: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *, intake: Intake, guess_after_ms: int = 0, second_url: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._intake = intake
+        self.be_impatient()
+        self._second_url = second_url
+        self._misses = 0
+        """How many connections have failed."""
+        self._nova: NovaTurns | None = None
+        self.add_event_handler("on_connected", self._hear_what_was_kept)
+        self._kept: deque[InputAudioRawFrame] = deque(maxlen=KEPT_PACKETS)
+        self._told_at = 0
         self._guess_after_ms = guess_after_ms
         self._same = NormalizedMatch()
         self._wanted: str | None = None
@@ -45,6 +94,55 @@ class DeepgramOnLine(DeepgramFluxSTTService):
         self._held = b""
         self._held_voiced = False
         self._quiet_ms = 0
+
+    @property
+    def tells(self) -> bool:
+        """Whether something of an open turn was told lately: Flux does so four times a second."""
+        return self.get_clock().get_time() - self._told_at < TELLS_S * 1e9
+
+    async def distrust(self) -> None:
+        """The connection is up, and does not hear what is said: have another."""
+        if self._websocket is not None:
+            cast(ClientConnection, self._websocket).transport.abort()  # the receiving task sees it, and connects again
+
+    # Connections
+
+    async def _connect_websocket(self) -> None:
+        if self._transport_is_active():
+            return
+        self._nova = NovaTurns(self._intake) if self._second_url and self._misses % 2 else None
+        own_url = f"{self._url}?{self._build_query_string()}"
+        self._websocket_url = own_url if self._nova is None else self._second_url
+        self._intake.dialling()
+        await super()._connect_websocket()
+        self._intake.opened(is_open=self._transport_is_active())
+        if self._transport_is_active() and self._nova is not None:
+            self._connection_established_event.set()  # nova has no word for it
+        elif not self._transport_is_active():
+            self._misses += 1
+
+    async def _receive_messages(self) -> None:
+        try:
+            await super()._receive_messages()
+            self._intake.closed()
+        finally:
+            self._misses += 1
+
+    async def _handle_message(self, data: dict[str, Any]) -> None:
+        self._told_at = self.get_clock().get_time()
+        if self._nova is None:
+            await super()._handle_message(self._intake.flux(data))
+            return
+        words, ended = self._nova.take(data)
+        if not words:
+            return
+        if not self._user_is_speaking:
+            self._intake.turn_began()
+            await self._handle_start_of_turn(words)
+        if ended:
+            await self._handle_end_of_turn(words, data)
+        else:
+            await self._handle_update(words, data)
 
     async def hear(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> None:
         """Take the next of the caller's sound: 16-bit, mono.
@@ -68,18 +166,20 @@ class DeepgramOnLine(DeepgramFluxSTTService):
     async def _send(self, sample_rate: int) -> None:
         packet, self._held = self._held, b""
         frame = InputAudioRawFrame(audio=packet, sample_rate=sample_rate, num_channels=1)
-        await self.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
+        if self._is_connected and not self._kept:
+            await self.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
+        else:
+            self._kept.append(frame)
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._transport_is_active() and self._connection_established_event.is_set()
+
+    async def _hear_what_was_kept(self, *_: object) -> None:
+        while self._kept:
+            await self.process_audio_frame(self._kept.popleft(), FrameDirection.DOWNSTREAM)
 
     # What goes out and comes in
-
-    async def _connect_websocket(self) -> None:
-        was = cast(object, self._websocket)
-        self._intake.dialling()
-        await super()._connect_websocket()
-        if self._websocket is not was:
-            self._intake.opened(is_open=True)
-        elif self._websocket is None:
-            self._intake.opened(is_open=False)
 
     async def _transport_send_audio(self, audio: bytes) -> None:
         self._intake.sent(audio)
@@ -89,19 +189,12 @@ class DeepgramOnLine(DeepgramFluxSTTService):
         self._intake.asked(message)
         await super()._transport_send_json(message)
 
-    async def _receive_messages(self) -> None:
-        await super()._receive_messages()
-        self._intake.closed()
-
     async def _disconnect_websocket(self) -> None:
         was_open = self._websocket is not None
         self._intake.leaving()
         await super()._disconnect_websocket()
         if was_open:
             self._intake.left()
-
-    async def _handle_message(self, data: dict[str, Any]) -> None:
-        await super()._handle_message(self._intake.flux(data))
 
     # Guessing
 

@@ -125,6 +125,12 @@ class Line:
         self.began_at = asyncio.get_running_loop().time()
         self.is_attended = False
         """An operator talks with the caller: what the caller says interrupts nobody."""
+        self.caller_voiced_ms = 0.0
+        """How much voice of the caller's there was so far."""
+        self.agent_voice_until: float | None = None
+        """When the last voice that was written will have been played; None before the first."""
+        self.answer_voice_at: float | None = None
+        """When voice of an answer was last written."""
         self._caller_voice_at: float | None = None
         self._answer_due_since: float | None = None
         self._last_mark = 0.0
@@ -152,6 +158,8 @@ class Line:
     def forget_unheard(self) -> None:
         """The line's buffer is being emptied: what has not been heard never will be."""
         self.playout.interrupt()
+        if self.agent_voice_until is not None:
+            self.agent_voice_until = min(self.agent_voice_until, asyncio.get_running_loop().time())
         for ear in self.ears:
             ear.cleared()
 
@@ -166,7 +174,11 @@ class Line:
                 "media": {"payload": base64.b64encode(ulaw).decode()},
             }
         )
-        return self.playout.write(len(ulaw) / 8, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        ahead = self.playout.write(len(ulaw) / 8, now)
+        if audioop.rms(audioop.ulaw2lin(ulaw, 2), 2) > VOICED_RMS:
+            self.agent_voice_until = now + ahead
+        return ahead
 
     async def mark(self) -> None:
         """Ask to be told when what was written so far has been played."""
@@ -201,6 +213,7 @@ class Line:
             ear.caller_sound(ulaw)
         if voiced := audioop.rms(pcm, 2) > VOICED_RMS:
             self._caller_voice_at = asyncio.get_running_loop().time()
+            self.caller_voiced_ms += len(ulaw) / 8
         return voiced
 
     def caller_keyed(self) -> None:
@@ -209,12 +222,20 @@ class Line:
 
     def agent_audio(self, pcm: bytes) -> None:
         """Note the first voiced audio of an answer."""
-        if self._answer_due_since is None or audioop.rms(pcm, 2) <= VOICED_RMS:
+        if audioop.rms(pcm, 2) <= VOICED_RMS:
+            return
+        self.answer_voice_at = asyncio.get_running_loop().time()
+        if self._answer_due_since is None:
             return
         waited = asyncio.get_running_loop().time() - self._answer_due_since
         self._answer_due_since = None
         if self.listener is not None:
             self.listener.answer_began(waited * 1000)
+
+    @property
+    def caller_voice_at(self) -> float | None:
+        """When the caller's voice, or a key, was last on the line; None before the first."""
+        return self._caller_voice_at
 
     def ms_since_caller_voice(self) -> float | None:
         """How long ago the caller's voice, or a key, was last heard on the line; None before the first."""

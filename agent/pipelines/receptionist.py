@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import cast
@@ -19,7 +18,10 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
-from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+from pipecat.processors.aggregators.llm_response_universal import (
+    LLMContextAggregatorPair,
+    UserTurnStoppedMessage,
+)
 from pipecat.workers.runner import WorkerRunner
 
 from agent.bookings.desk import Desk
@@ -28,7 +30,7 @@ from agent.events import CallTransferred, EndReason, VendorDegraded
 from agent.knowledge.prompt import AiContext, key_terms
 from agent.model import Shop
 from agent.pipelines.appointments import Appointments
-from agent.pipelines.greeting import Phrases, wording
+from agent.pipelines.greeting import Phrases, Rendered, wording
 from agent.pipelines.hearing import DeepgramOnLine
 from agent.pipelines.intake import Intake
 from agent.pipelines.keypad import Keypad
@@ -38,11 +40,14 @@ from agent.pipelines.supervision import Supervision
 from agent.pipelines.tap import CallLog, Tap
 from agent.pipelines.tools import TRANSFER, ToolDesk, tools_for
 from agent.pipelines.turns import user_turns
+from agent.pipelines.vigil import Trouble, Vigil
 from agent.ports import CallStore
 from agent.redaction import Redactor
 from agent.settings import Settings
 
-APOLOGY_S = 8.0
+END_S = 1.0
+"""How long a pipeline that hangs may take to end before it is left behind."""
+APOLOGY_S = 6.0
 """How long an apology may take to be heard before the call moves on to whoever can help."""
 ANSWER_S = 8.0
 """How long the model may take to end an answer that something else waits to be said behind."""
@@ -79,6 +84,7 @@ class Receptionist:
         self._line = line
         self._log = log
         self._phrases = phrases
+        self._breakers = speech.breakers
         self._settings = settings
         self._words = wording(shop)
         self._tap = Tap(log, line, [] if greeting_heard is None else greeting_heard)
@@ -97,11 +103,13 @@ class Receptionist:
             tell_owed=self._tell_owed,
         )
         self._silences = 0
-        self._complaints: Counter[str] = Counter()
         self._moving = {"role": "developer", "content": instructions.moving}
         self._greeting = {"role": "assistant", "content": self._words["greeting"]}
         # With none on the wire the pipeline speaks it, and tells of it as of any answer.
         self._greeting_told = greeting_heard is None
+        self._due = greeting_heard is None
+        self._due_since = line.began_at
+        self._handed_over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker = self._build(instructions, speech)
         line.listener = self
@@ -115,17 +123,34 @@ class Receptionist:
         """Hold the conversation until somebody ends it; return who did."""
         runner = WorkerRunner(handle_sigint=False, force_gc=False)
         await runner.add_workers(self._worker)
+        vigil = asyncio.create_task(Vigil(self._line, self).watch(), name="vigil")
         limit = asyncio.get_running_loop().call_later(self._settings.max_call_s, self._say_goodbye, "call_too_long")
         try:
-            await runner.run()
+            await self._until_over(asyncio.create_task(runner.run(), name="pipeline"))
         finally:
             limit.cancel()
+            vigil.cancel()
+            await asyncio.gather(vigil, return_exceptions=True)
             self._line.listener = None
             await self.supervision.close()
             self._tell_greeting(interrupted=True)
             # What a tool has begun is finished, and told, before the call is over.
             await asyncio.gather(*self._tools.under_way, *self._tasks, return_exceptions=True)
         return self.ending or "failed"
+
+    async def _until_over(self, pipeline: asyncio.Task[None]) -> None:
+        """Until the pipeline has ended. One that hangs on a vendor does not hold a call that was handed over."""
+        handed_over = asyncio.create_task(self._handed_over.wait())
+        try:
+            await asyncio.wait([pipeline, handed_over], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([pipeline], timeout=END_S)
+        finally:
+            handed_over.cancel()
+            if not pipeline.done():
+                pipeline.cancel()
+                await asyncio.wait([pipeline], timeout=END_S)
+        if pipeline.done() and not pipeline.cancelled():
+            pipeline.result()
 
     def instruct(self, moving: str) -> None:
         """Replace the moving half of what the model is told, from its next answer on."""
@@ -147,7 +172,8 @@ class Receptionist:
             voice_id=self._shop.voice_id,
             cache_key=f"location_{self._shop.location_id}_v{self._shop.version}",
         )
-        self._llm = call.llm
+        self._llm, self._tts, self._stt = call.llm, call.tts, call.stt
+        self._llm.on_begin, self._tts.on_whole = self._owe, self._sound_came
         self._context = LLMContext(messages=self._history(), tools=list(tools_for(self._shop)))
         pair = LLMContextAggregatorPair(self._context, user_params=user_turns(self._settings))
         user, assistant = pair.user(), pair.assistant()
@@ -155,6 +181,7 @@ class Receptionist:
         if isinstance(call.stt, DeepgramOnLine):
             self._line.hearer, call.llm.on_guess = call.stt, call.stt.taken_up
         self._tap.follow(user, assistant, call.tts)
+        self._tap.on_silent = self._spoken
         user.add_event_handler("on_user_turn_started", self._caller_spoke)
         user.add_event_handler("on_user_turn_stopped", self._caller_stopped)
         user.add_event_handler("on_user_turn_idle", self._caller_is_silent)
@@ -219,10 +246,11 @@ class Receptionist:
 
     async def _caller_spoke(self, *_: object) -> None:
         self._silences = 0
-        self._complaints["deepgram"] = 0
         self._tell_greeting(interrupted=True)
 
-    async def _caller_stopped(self, *_: object) -> None:
+    async def _caller_stopped(self, _: object, __: object, message: UserTurnStoppedMessage) -> None:
+        if message.content and not self._llm.is_silent:
+            self._owe()
         self._tell_owed()
 
     def _tell_owed(self) -> None:
@@ -255,20 +283,84 @@ class Receptionist:
         vendor = _vendor_of(frame)
         code = str(frame.category.value) if frame.category else "unknown"
         self._log.publish(VendorDegraded, vendor=vendor, code=code, message=frame.error[:300])
-        self._complaints[vendor] += 1
         unusable = frame.processor is not None and not frame.processor.is_usable
-        # An answer that failed was tried three times already; a socket that was refused thrice stays away.
-        if (unusable or vendor == "openai" or self._complaints[vendor] >= 3) and self.ending is None:
-            self.ending = "failed"
-            await self._apologise()
-            await self._worker.cancel(reason=f"{vendor} is unusable")
+        # An answer that failed was asked of every model. A socket that was refused is tried again: the watch goes on.
+        if unusable or vendor == "openai":
+            await self._hand_over(vendor, f"{vendor} is unusable")
+
+    # Nobody is left in silence
+
+    @property
+    def is_quiet_on_purpose(self) -> bool:
+        return self.ending is not None or self.supervision.is_attended
+
+    @property
+    def caller_speaks(self) -> bool:
+        return self._tap.caller_speaks
+
+    @property
+    def is_due(self) -> bool:
+        return self._due or bool(self._tools.under_way)
+
+    def _owe(self) -> None:
+        """Something of ours is to be heard now."""
+        self._due, self._due_since = True, asyncio.get_running_loop().time()
+
+    def _spoken(self) -> None:
+        """Our voice has ended: nothing is due any more, unless there was none, or the answer goes on."""
+        was_heard = (self._line.answer_voice_at or 0.0) >= self._due_since
+        self._due = self._due and (not was_heard or self._llm.is_answering or self._tts.is_speaking)
+
+    def _sound_came(self) -> None:
+        if not self._tap.is_speaking:
+            self._spoken()
+
+    async def bridge(self, trouble: Trouble, times: int) -> bool:
+        """Say what was rendered before the call, and tell what is late."""
+        names: dict[Trouble, Rendered] = {"nothing_heard": "not_caught", "turn_open": "not_caught"}
+        name = names.get(trouble, "one_moment" if times == 1 else "still_trying")
+        if trouble == "turn_open" and isinstance(self._stt, DeepgramOnLine) and self._stt.tells:
+            name = "go_on"
+        phrase = await self._phrases.fetch(self._shop, name)
+        if phrase is None:
+            return False
+        self._log.publish(
+            VendorDegraded, vendor=self._late(trouble), code=trouble, message=f"The caller was told: {phrase.text}"
+        )
+        await self._line.say(phrase, lambda _: None)
+        if name == "not_caught" and isinstance(self._stt, DeepgramOnLine):
+            await self._stt.distrust()
+        return True
+
+    async def give_up(self, trouble: Trouble) -> None:
+        """Let go of a call in which the caller has waited long enough."""
+        await self._hand_over(self._late(trouble), f"{trouble} for too long")
+
+    def _late(self, trouble: Trouble) -> str:
+        """Who is waited for."""
+        if trouble != "answer_due":
+            return "deepgram"
+        if self._tools.under_way:
+            return "store"
+        return "openai" if self._llm.is_answering or not self._tts.is_speaking else "cartesia"
+
+    async def _hand_over(self, vendor: str, why: str) -> None:
+        """Apologise, and close the stream: it leads to /voice/after, which rings the shop or takes a message."""
+        if self.ending is not None:
+            return
+        self.ending = "failed"
+        if vendor in self._breakers:
+            self._breakers[vendor].failed()
+        await self._apologise()
+        self._handed_over.set()
+        await self._worker.cancel(reason=why)
 
     async def _apologise(self) -> None:
         phrase = await self._phrases.fetch(self._shop, "apology")
         if phrase is not None:
             await self._line.clear()
             await self._line.say(phrase, lambda _: None)
-            await self._line.playout.played(APOLOGY_S)
+            await self._line.playout.played(min(APOLOGY_S, len(phrase.ulaw) / 8000 + 0.5))
 
     # What operators do
 
@@ -346,13 +438,16 @@ class Receptionist:
         self._tap.digit_pressed(digit)
 
     def answer_began(self, voice_to_voice_ms: float) -> None:
-        self._complaints["cartesia"] = 0
+        for breaker in self._breakers.values():
+            breaker.worked()
         self._tap.answer_began(voice_to_voice_ms)
 
     def _say_goodbye(self, reason: str) -> None:
         self._queue(TTSSpeakFrame(self._words["goodbye"]), HangUpFrame(reason=reason))
 
     def _queue(self, *frames: Frame) -> None:
+        if any(isinstance(frame, TTSSpeakFrame) for frame in frames):
+            self._owe()
         self._spawn(self._worker.queue_frames(frames))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:

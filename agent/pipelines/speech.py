@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from cartesia import AsyncCartesia
-from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
-from openai.types.chat import ChatCompletionChunk
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 from pipecat.frames.frames import (
     Frame,
     FunctionCallFromLLM,
@@ -22,6 +22,8 @@ from pipecat.frames.frames import (
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     TTSSpeakFrame,
+    TTSStartedFrame,
+    TTSStoppedFrame,
 )
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameDirection
@@ -29,10 +31,15 @@ from pipecat.services.cartesia.tts import CartesiaTTSService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.stt_service import STTService
 from pipecat.utils.types import assert_given
+from pydantic import SecretStr
 
+from agent.breaker import Breaker
 from agent.pipelines.clauses import ClauseAggregator
 from agent.pipelines.hearing import DeepgramOnLine, NovaOnLine
 from agent.pipelines.intake import Intake
+from agent.pipelines.ladder import Rung, first_answer
+from agent.pipelines.line import SAMPLE_RATE
+from agent.pipelines.sockets import OpensBehind
 from agent.pipelines.tokens import streamed
 from agent.recording.tape import Tape
 from agent.recording.witness import Socket, WitnessedSocket
@@ -48,14 +55,16 @@ class CallSpeech:
 
     stt: STTService
     llm: SharedClientLLM
-    tts: CartesiaTTSService
+    tts: EarlyCartesia
 
 
 class SharedClientLLM(OpenAILLMService):
     """Pipecat's OpenAI service on the process's client: building one per call stalls every other call ~30 ms."""
 
-    def __init__(self, client: AsyncOpenAI, tape: Tape | None = None, **kwargs: Any) -> None:
+    def __init__(self, client: AsyncOpenAI, rungs: Sequence[Rung], tape: Tape | None = None, **kwargs: Any) -> None:
+        """`rungs`: the models to ask, the best first."""
         self._shared = client
+        self._rungs = rungs
         self._tape = tape
         self._answered = asyncio.Event()
         self._answered.set()
@@ -63,6 +72,8 @@ class SharedClientLLM(OpenAILLMService):
         """Turns are heard and remembered, and not answered."""
         self.on_guess: Callable[[], Awaitable[None]] | None = None
         """Called when an answer to a turn that may go on is begun."""
+        self.on_begin: Callable[[], None] = lambda: None
+        """Called when an answer begins that the caller is to hear."""
         super().__init__(**kwargs)
 
     def create_client(self, *_: object, **__: object) -> AsyncOpenAI:
@@ -78,11 +89,17 @@ class SharedClientLLM(OpenAILLMService):
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
         if isinstance(frame, LLMFullResponseStartFrame):
             self._answered.clear()
+        if isinstance(frame, LLMFullResponseStartFrame | TTSSpeakFrame):
+            self.on_begin()
         await super().push_frame(frame, direction)
         if isinstance(frame, LLMFullResponseEndFrame):
             self._answered.set()
 
-    async def get_chat_completions(self, context: LLMContext) -> AsyncStream[ChatCompletionChunk]:
+    @property
+    def is_answering(self) -> bool:
+        return not self._answered.is_set()
+
+    async def get_chat_completions(self, context: LLMContext) -> Any:
         if self._speculation_gate.is_speculating and self.on_guess is not None:
             await self.on_guess()
         asked = await self.get_llm_adapter().get_llm_invocation_params(
@@ -91,7 +108,7 @@ class SharedClientLLM(OpenAILLMService):
             convert_developer_to_user=not self.supports_developer_role,
         )
         params = cast("dict[str, Any]", self.build_chat_completion_params(asked))
-        return await streamed(self._shared, params, self._tape)
+        return await first_answer(self._rungs, params, self._tape)
 
     async def speak(self, text: str) -> None:
         """Have words of ours spoken, as an answer of their own after the model's.
@@ -112,13 +129,35 @@ class SharedClientLLM(OpenAILLMService):
         await super().run_function_calls([*calls])
 
 
-class EarlyCartesia(CartesiaTTSService):
+class EarlyCartesia(OpensBehind, CartesiaTTSService):
     """Cartesia, given an answer's first clause as soon as the model has written it."""
 
     def __init__(self, tape: Tape | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.be_impatient()
         self._text_aggregator = ClauseAggregator()
         self._tape = tape
+        self._speaking_in: set[str | None] = set()
+        self.on_whole: Callable[[], None] = lambda: None
+        """Called when all the sound of something that was to be said has come."""
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether there is more to come of what it was given to say."""
+        return bool(self._speaking_in)
+
+    async def append_to_audio_context(self, context_id: str | None, frame: Any) -> None:
+        if isinstance(frame, TTSStartedFrame):
+            self._speaking_in.add(context_id)
+        await super().append_to_audio_context(context_id, frame)
+        if isinstance(frame, TTSStoppedFrame):
+            self._speaking_in.discard(context_id)
+            self.on_whole()
+
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        if isinstance(frame, InterruptionFrame):
+            self._speaking_in.clear()
+        await super().push_frame(frame, direction)
 
     async def _connect_websocket(self) -> None:
         was = cast(object, self._websocket)
@@ -137,17 +176,26 @@ class SpeechStack:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._openai = AsyncOpenAI(
-            api_key=settings.openai_api_key.get_secret_value(),
-            base_url=settings.openai_base_url,
-            http_client=DefaultAsyncHttpxClient(),
-        )
+        self.breakers = {vendor: Breaker(vendor) for vendor in ("deepgram", "openai", "cartesia")}
+        """Of whole calls: a vendor failed when a call had to be handed over for it."""
+        self._openai = _client(settings, settings.openai_base_url, settings.openai_api_key)
+        second_url = settings.openai_second_base_url or settings.openai_base_url
+        self._second = _client(settings, second_url, settings.openai_second_api_key or settings.openai_api_key)
+        self._rungs = [_rung(self._openai, settings.openai_model)]
+        if settings.openai_second_model:
+            self._rungs.append(_rung(self._second, settings.openai_second_model))
         self.cartesia = AsyncCartesia(
             api_key=settings.cartesia_api_key.get_secret_value(), base_url=settings.cartesia_base_url
         )
 
+    @property
+    def ill_vendor(self) -> str:
+        """The vendor for which the last calls had to be handed over; '' when all are well, or it is time to try."""
+        return next((vendor for vendor, breaker in self.breakers.items() if breaker.is_open), "")
+
     async def aclose(self) -> None:
         await self._openai.close()
+        await self._second.close()
         await self.cartesia.close()
 
     def for_call(
@@ -176,6 +224,7 @@ class SpeechStack:
             url=f"{self._settings.deepgram_base_url}/v2/listen",
             enable_eager_end_of_turn=eager,
             guess_after_ms=self._settings.guess_after_quiet_ms if eager else 0,
+            second_url=f"{self._settings.deepgram_base_url}/v1/listen?{self._nova_query(key_terms)}",
             # Flux decides turns itself; nothing behind it needs the audio.
             audio_passthrough=False,
             settings=DeepgramOnLine.Settings(
@@ -184,6 +233,18 @@ class SpeechStack:
                 eager_eot_threshold=EAGER_THRESHOLD if eager else None,
             ),
         )
+
+    def _nova_query(self, key_terms: tuple[str, ...]) -> str:
+        """How nova is asked to stand in for Flux: it ends turns itself, by 300 ms of silence."""
+        asked = {
+            "model": self._settings.nova_model,
+            "encoding": "linear16",
+            "sample_rate": str(SAMPLE_RATE),
+            "interim_results": "true",
+            "endpointing": "300",
+            "utterance_end_ms": "1000",
+        }
+        return urlencode([*asked.items(), *(("keyterm", term) for term in key_terms)])
 
     def _nova(self, key_terms: tuple[str, ...], intake: Intake) -> STTService:
         return NovaOnLine(
@@ -203,6 +264,7 @@ class SpeechStack:
     def _llm(self, instructions: str, cache_key: str, tape: Tape | None) -> SharedClientLLM:
         return SharedClientLLM(
             self._openai,
+            self._rungs,
             tape,
             settings=OpenAILLMService.Settings(
                 model=self._settings.openai_model,
@@ -211,7 +273,7 @@ class SpeechStack:
             ),
         )
 
-    def _tts(self, voice_id: str, tape: Tape | None) -> CartesiaTTSService:
+    def _tts(self, voice_id: str, tape: Tape | None) -> EarlyCartesia:
         return EarlyCartesia(
             tape,
             api_key=self._settings.cartesia_api_key.get_secret_value(),
@@ -220,6 +282,25 @@ class SpeechStack:
                 model=self._settings.cartesia_model, voice=voice_id or self._settings.cartesia_voice
             ),
         )
+
+
+def _client(settings: Settings, base_url: str, key: SecretStr) -> AsyncOpenAI:
+    """A client that does not try again by itself: its waits would be dead air, and there is another model."""
+    timeout = Timeout(60.0, connect=settings.vendor_connect_s)
+    return AsyncOpenAI(
+        api_key=key.get_secret_value(),
+        base_url=base_url,
+        max_retries=0,
+        timeout=timeout,
+        http_client=DefaultAsyncHttpxClient(timeout=timeout),
+    )
+
+
+def _rung(client: AsyncOpenAI, model: str) -> Rung:
+    async def ask(params: dict[str, Any], tape: Tape | None) -> Any:
+        return await streamed(client, {**params, "model": model}, tape)
+
+    return Rung(model, ask, Breaker(f"openai {model}"))
 
 
 def websocket_url(http_url: str) -> str:

@@ -88,6 +88,8 @@ class Tap:
         self.ears = _Watch(self._heard_frame)
         self.mouth = _Watch(self._spoken_frame)
         self.last_voice_to_voice_ms: float | None = None
+        self.on_silent: Callable[[], None] = lambda: None
+        """Called when what was to be said so far is written to its end, or was interrupted."""
         self._log = log
         self._line = line
         self._speaking = False
@@ -99,6 +101,11 @@ class Tap:
     def caller_speaks(self) -> bool:
         """Whether a turn of the caller's is under way."""
         return self._open
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether our voice is being written to the line."""
+        return self._speaking
 
     def follow(self, user: LLMUserAggregator, assistant: LLMAssistantAggregator, tts: TTSService) -> None:
         """Subscribe to the turn events of the pipeline's own processors."""
@@ -191,6 +198,7 @@ class Tap:
             self._speaking = True
         elif isinstance(frame, BotStoppedSpeakingFrame):
             self._speaking = False
+            self.on_silent()
         elif isinstance(frame, MetricsFrame):
             for data in frame.data:
                 if isinstance(data, TTFBMetricsData) and data.value > 0 and (stage := _stage_of(data.processor)):

@@ -87,6 +87,8 @@ class _HouseHttpClient(AsyncHttpClient):
             )
         except httpx.HTTPError as why:
             raise TwilioException(f"{self._base_url} did not answer: {why or type(why).__name__}") from why
+        if answer.is_success and answer.content and not _is_json(answer):
+            raise TwilioException(f"{self._base_url} answered what is not JSON")
         response = Response(answer.status_code, answer.text, dict(answer.headers))
         if answer.status_code == TwilioBusy.status:
             raise TwilioBusy(response, _seconds(answer.headers.get("retry-after", "")))
@@ -95,6 +97,15 @@ class _HouseHttpClient(AsyncHttpClient):
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+def _is_json(answer: httpx.Response) -> bool:
+    """The package reads what was done without looking, and fails with an error of its own."""
+    try:
+        answer.json()
+    except ValueError:
+        return False
+    return True
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -46,6 +46,12 @@ def confirmation(text: TextMessage, booking: Booking, shop: Shop, now: datetime)
     return body
 
 
+def missed_call(shop: Shop) -> str:
+    """For a caller whom nobody could help, and who left no message."""
+    name = _cut(plain(shop.business_name), SHOP_CHARS)
+    return f"{name}: sorry, we could not take your call. Please call {shop.phone_number} again. STOP to opt out."
+
+
 def reference(text: TextMessage) -> str:
     """A short name of this very text, by which a copy of it is found at the phone company."""
     digest = sha256(f"{text.booking_id}/{text.kind}/{text.revision}".encode()).digest()

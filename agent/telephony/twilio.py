@@ -55,11 +55,11 @@ def dial_twiml(text: str, number: str, after_url: str) -> str:
     return str(response)
 
 
-def record_twiml(text: str, unheard: str, done_url: str, stored_url: str) -> str:
+def record_twiml(text: str, unheard_url: str, done_url: str, stored_url: str) -> str:
     """Speak one sentence and record what the caller says then.
 
     `done_url` is asked what comes next once they have finished or hung up, `stored_url` is told when the recording
-    is stored at Twilio. When nothing was said neither is asked: the caller hears `unheard`, and the call ends.
+    is stored at Twilio. When nothing was said neither is asked: Twilio asks `unheard_url` what comes next.
     """
     response = VoiceResponse()
     response.say(text, voice=VOICE)
@@ -72,8 +72,7 @@ def record_twiml(text: str, unheard: str, done_url: str, stored_url: str) -> str
         recording_status_callback=stored_url,
         recording_status_callback_method="POST",
     )
-    response.say(unheard, voice=VOICE)
-    response.hangup()
+    response.redirect(unheard_url, method="POST")
     return str(response)
 
 

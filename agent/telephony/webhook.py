@@ -6,6 +6,7 @@ caller must never hear Twilio's own "an application error has occurred".
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,13 +14,15 @@ from loguru import logger
 
 from agent.access import TicketBook
 from agent.call import Services
-from agent.errors import StoreError
+from agent.errors import ChairsideError, StoreError
 from agent.events import CallRefused
+from agent.knowledge.prompt import is_withheld
 from agent.model import Caller, Message, Shop, to_e164
 from agent.pace import Pace
 from agent.telephony.forms import Form, signed_forms
 from agent.telephony.forms import field as _text
 from agent.telephony.forms import twiml as _twiml
+from agent.telephony.text_words import missed_call
 from agent.telephony.twilio import (
     Signatures,
     connect_twiml,
@@ -50,6 +53,8 @@ TRANSFER_S = 8
 RING_ON_S = 1
 RINGS = 3
 """How often a call that meets a process on its way out is asked to ring again: by then another process is given it."""
+TEXT_S = 1.5
+"""How long the phone company has to take a text while the caller waits."""
 SAVE_AGAIN_S = 3
 SAVES = 3
 """How often a message is brought to a store that is away, while the caller waits."""
@@ -79,6 +84,11 @@ def voice_router(services: Services, signatures: Signatures, tickets: TicketBook
     async def recording(request: Request, form: Form = signed) -> Response:
         return _twiml(await _recorded(Form([*request.query_params.items(), *form.items()]), services))
 
+    @router.post("/unheard")
+    async def unheard(form: Form = signed) -> Response:
+        await _text_missed(form, services)
+        return _twiml(say_twiml(UNHEARD))
+
     @router.post("/recording/stored")
     async def stored(request: Request, form: Form = signed) -> Response:
         kept = await _keep(Form([*request.query_params.items(), *form.items()]), services)
@@ -106,6 +116,9 @@ async def _answer(form: Form, services: Services, tickets: TicketBook, callers: 
             _refuse(services, form, "no_room", NO_ROOM)
             return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
         return _refuse(services, form, "no_room", NO_ROOM)
+    if shop.transfer_to is not None and (ill := services.speech.ill_vendor):
+        logger.warning("call {}: put through, because {} has failed the last calls", call_sid, ill)
+        return dial_twiml(TROUBLE, shop.transfer_to, _url(services, "/voice/after"))
     await services.phrases.make_ready_to_greet(shop, services.settings.greeting_wait_ms / 1000)
     who = Caller(
         call_sid=call_sid,
@@ -149,10 +162,24 @@ def _take_message(form: Form, words: str, services: Services) -> str:
     numbers = urlencode({"From": _text(form, "From"), "To": _text(form, "To")})
     return record_twiml(
         f"{words} {LEAVE_MESSAGE}",
-        UNHEARD,
+        _url(services, "/voice/unheard"),
         _url(services, "/voice/recording"),
         _url(services, f"/voice/recording/stored?{numbers}"),
     )
+
+
+async def _text_missed(form: Form, services: Services) -> None:
+    """Nobody could be reached and no message was left: the caller is sent a text, as far as that can be done."""
+    shop = _shop_called(_text(form, "To"), services)
+    if shop is None or is_withheld(_text(form, "From")):
+        return
+    try:
+        async with asyncio.timeout(TEXT_S):
+            await services.telephone.send_text(
+                sender=shop.phone_number, to=to_e164(_text(form, "From")), body=missed_call(shop)
+            )
+    except (ChairsideError, TimeoutError, ValueError) as why:
+        logger.warning("call {}: no text about the missed call was sent: {!r}", _text(form, "CallSid"), why)
 
 
 async def _recorded(form: Form, services: Services) -> str:

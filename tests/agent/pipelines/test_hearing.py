@@ -22,8 +22,13 @@ class Listening(DeepgramOnLine):
             enable_eager_end_of_turn=True,
             guess_after_ms=guess_after_ms,
         )
+        self.is_open = True
         self.packets_ms: list[int] = []
         self.guesses: list[str | None] = []
+
+    @property
+    def _is_connected(self) -> bool:
+        return self.is_open
 
     async def process_audio_frame(self, frame: InputAudioRawFrame, direction: FrameDirection) -> None:  # noqa: ARG002
         self.packets_ms.append(len(frame.audio) // 16)
@@ -52,6 +57,18 @@ async def heard(voices: str) -> list[int]:
 async def test_silence_and_voice_go_in_packets_of_eighty_ms():
     assert await heard("........") == [80, 80]
     assert await heard("vvvvvvvv") == [80, 80]
+
+
+async def test_what_is_said_before_the_connection_is_open_is_heard_by_it_in_order():
+    service = Listening()
+    service.is_open = False
+    await service.sound("vvvv..")
+    assert service.packets_ms == []
+    service.is_open = True
+    await service._hear_what_was_kept()
+    assert service.packets_ms == [80]
+    await service.sound("..")
+    assert service.packets_ms == [80, 80]
 
 
 async def test_a_voice_does_not_wait_for_the_silence_before_it_nor_silence_for_the_voice():

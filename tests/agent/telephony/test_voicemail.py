@@ -40,7 +40,23 @@ async def test_when_nobody_comes_the_caller_may_leave_a_message(house: House, st
     assert record["action"] == "https://chairside.test/voice/recording"
     assert (record["method"], record["playBeep"], record["finishOnKey"]) == ("POST", "true", "#")
     assert 30 <= int(record["maxLength"]) <= 300
-    assert answer.text.index("<Record") < answer.text.index(UNHEARD) < answer.text.index("<Hangup")
+    assert list(verbs(answer)) == ["Say", "Record", "Redirect"]
+    assert verbs(answer)["Redirect"].text == "https://chairside.test/voice/unheard"
+
+
+async def test_who_leaves_no_message_hears_goodbye_and_is_sent_a_text(house: House):
+    answer = await house.post("/voice/unheard", From="+12025550166")
+    assert list(verbs(answer)) == ["Say", "Hangup"]
+    assert verbs(answer)["Say"].text == UNHEARD
+    (text,) = [text for text in house.stage.twilio.messages if text["to"] == "+12025550166"]
+    assert text["from"] == PLUMERIA.phone_number
+    assert "could not take your call" in text["body"]
+
+
+async def test_nobody_is_texted_who_withholds_their_number(house: House):
+    before = len(house.stage.twilio.messages)
+    assert UNHEARD in (await house.post("/voice/unheard", From="anonymous")).text
+    assert len(house.stage.twilio.messages) == before
 
 
 async def test_a_message_is_kept_with_who_left_it_and_where_it_is(house: House):
