@@ -198,7 +198,7 @@ class TapedOpenAI(OpenAI):
                     break
                 case _:
                     await asyncio.sleep(NEVER_S)
-        if exchange.notes and exchange.notes[-1].what != "broken":
+        if not exchange.notes or exchange.notes[-1].what != "broken":  # it was withdrawn, or the tape ends here
             await asyncio.sleep(NEVER_S)
         if request.transport is not None:
             request.transport.abort()
