@@ -185,6 +185,7 @@ export interface Knowledge {
   website_url: string;
   transfer_to: string | null;
   greeting: string;
+  records_calls: boolean;
   hours: { week: Record<string, Interval[]>; closures: string[] };
   services: Service[];
   professionals: Professional[];

@@ -39,6 +39,7 @@ export function BasicsForm() {
         hint="Empty means ours. Either way the caller is told that an assistant answers."
         {...field("greeting")}
       />
+      <Tick label="Record calls; the greeting says so" {...field("records_calls")} />
     </>
   );
 }

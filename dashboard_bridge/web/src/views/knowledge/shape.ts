@@ -35,6 +35,7 @@ export interface KnowledgeForm {
   address: string;
   website_url: string;
   greeting: string;
+  records_calls: boolean;
   hours: { week: Record<string, Interval[]>; closures: string };
   services: {
     /** Where it stood in what is stored, for the parts that are not typed here; -1 for a new one. */
@@ -63,7 +64,7 @@ export interface KnowledgeForm {
 }
 
 export function toForm(known: Knowledge): KnowledgeForm {
-  const { business_name, phone_number, address, website_url, greeting, faq, policies, booking } = known;
+  const { business_name, phone_number, address, website_url, greeting, records_calls, faq, policies, booking } = known;
   const week = Object.fromEntries(
     DAYS.map((day) => [
       day,
@@ -74,7 +75,7 @@ export function toForm(known: Knowledge): KnowledgeForm {
     ]),
   );
   return {
-    ...{ business_name, phone_number, address, website_url, greeting, faq, policies },
+    ...{ business_name, phone_number, address, website_url, greeting, records_calls, faq, policies },
     transfer_to: known.transfer_to ?? "",
     hours: { week, closures: known.hours.closures.join(", ") },
     services: known.services.map((service, at) => ({
@@ -117,6 +118,7 @@ export function fromForm(typed: KnowledgeForm, known: Knowledge): Knowledge {
     address: typed.address,
     website_url: typed.website_url,
     greeting: typed.greeting,
+    records_calls: typed.records_calls,
     transfer_to: typed.transfer_to || null,
     hours: { week: Object.fromEntries(week), closures: listed(typed.hours.closures) },
     services: typed.services.map(({ at, minutes, staff, price, ...rest }) => ({
