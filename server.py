@@ -47,8 +47,8 @@ DEAD_AFTER_MS = 30_000
 COLLECT_EVERY = 10_000
 """Objects, instead of Python's 700: a call makes and drops thousands, and leaves some 1,500 in cycles."""
 THEN_EVERY = (5, 5)
-"""Of those collections, so that all is looked through each hundred calls or two. At 50,000 objects it took 800, and what
-calls left behind until then was 60 MB."""
+"""Of those collections, so that all is looked through each hundred calls or two. At 50,000 objects it took 800, and
+what calls left behind until then was 60 MB."""
 MAX_MESSAGE_BYTES = 64 * 1024
 """Twilio's media messages are some 300 bytes; whatever is larger than this is closed with 1009."""
 
