@@ -128,6 +128,17 @@ async def test_a_head_without_end_is_refused(house: House):
     writer.close()
 
 
+async def test_an_upgrade_with_an_endless_line_is_refused_at_once(house: House):
+    reader, writer = await dial(house)
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    writer.write(b"GET /ops HTTP/1.1\r\nHost: x\r\n" + upgrade + key + b"X-Long: " + b"x" * 9_000 + b"\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 3)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"handshake_unreadable"' in answer
+    writer.close()
+
+
 # Slowness
 
 
