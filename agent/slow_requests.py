@@ -39,7 +39,7 @@ class TimedHttp(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         cycle, speaks = self._asked, self.transport.get_protocol()
-        # uvicorn hands over a whole head and hears no more of it: one with a line that is too long stayed open for good.
+        # uvicorn hands over a whole head; one with a line that is too long would stay open for good.
         if isinstance(speaks, WebSocketsSansIOProtocol) and not speaks.handshake_initiated:
             self.transport.write(_UNREADABLE)
             self.transport.close()
