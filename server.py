@@ -162,6 +162,7 @@ def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Co
     return uvicorn.Config(
         shielded,
         http=TimedHttp,
+        ws="websockets-sansio",
         host=settings.host,
         port=settings.port,
         log_level="warning",

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Literal, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 HEAD_S = 10.0
 """From connecting, or from the first byte of a further request, to the end of the request's head."""
 BODY_S = 20.0
 """From there to the end of the body: a megabyte at 50 kB/s."""
 
-_TOO_SLOW = (
-    b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    b"Content-Length: 77\r\n\r\n"
-    b'{"error": {"code": "request_slow", "message": "The request took too long."}}\n'
-)
+
+def _refusal(status: str, code: str, message: str) -> bytes:
+    body = json.dumps({"error": {"code": code, "message": message}})
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close"
+    return f"{head}\r\n\r\n{body}".encode()
+
+
+_TOO_SLOW = _refusal("408 Request Timeout", "request_slow", "The request took too long.")
+_UNREADABLE = _refusal("400 Bad Request", "handshake_unreadable", "This asks for no WebSocket that could be opened.")
 Awaited = Literal["head", "body", "nothing"]
 
 
@@ -32,8 +38,12 @@ class TimedHttp(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        cycle = self._asked
-        if self.transport.get_protocol() is not self or self.transport.is_closing():
+        cycle, speaks = self._asked, self.transport.get_protocol()
+        # uvicorn hands over a whole head; one with a line that is too long would stay open for good.
+        if isinstance(speaks, WebSocketsSansIOProtocol) and not speaks.handshake_initiated:
+            self.transport.write(_UNREADABLE)
+            self.transport.close()
+        if speaks is not self or self.transport.is_closing():
             self._wait("nothing")
         elif cycle is None or cycle.response_complete:
             self._wait("head")

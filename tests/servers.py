@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -21,12 +21,14 @@ READY_S = 30
 
 @asynccontextmanager
 async def running_server(
-    settings: Settings, *arguments: str, ready: str = "/readyz"
+    settings: Settings, *arguments: str, ready: str = "/readyz", log: Path | None = None
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """A server with these settings, ready for calls; killed at the end if it still runs."""
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "server.py", *arguments, cwd=ROOT, env={**os.environ, **_environment(settings)}
-    )
+    """A server with these settings, ready for calls; killed at the end if it still runs. What it says goes to `log`."""
+    environment = {**os.environ, **_environment(settings)}
+    with nullcontext() if log is None else log.open("wb") as said:
+        server = await asyncio.create_subprocess_exec(
+            sys.executable, "server.py", *arguments, cwd=ROOT, env=environment, stdout=said, stderr=said
+        )
     try:
         await _ready(url_of(settings) + ready)
         yield server

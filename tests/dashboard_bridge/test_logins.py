@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,8 +70,9 @@ class Issuer:
         return web.Response(status=503) if self.away else web.json_response({"keys": self.keys})
 
 
-@pytest.fixture
-async def issuer() -> AsyncIterator[Issuer]:
+@asynccontextmanager
+async def open_issuer() -> AsyncGenerator[Issuer]:
+    """An issuer that can be asked for its keys."""
     issuer = Issuer()
     issuer.publish("ec", EC_KEY.public_key())
     issuer.publish("rsa", RSA_KEY.public_key())
@@ -84,6 +85,12 @@ async def issuer() -> AsyncIterator[Issuer]:
     issuer.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield issuer
     await runner.cleanup()
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    async with open_issuer() as issuer:
+        yield issuer
 
 
 @dataclass

@@ -128,6 +128,17 @@ async def test_a_head_without_end_is_refused(house: House):
     writer.close()
 
 
+async def test_an_upgrade_with_an_endless_line_is_refused_at_once(house: House):
+    reader, writer = await dial(house)
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    writer.write(b"GET /ops HTTP/1.1\r\nHost: x\r\n" + upgrade + key + b"X-Long: " + b"x" * 9_000 + b"\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 3)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"handshake_unreadable"' in answer
+    writer.close()
+
+
 # Slowness
 
 
@@ -295,5 +306,5 @@ async def test_a_form_of_another_site_is_no_login(house: House):
     async with httpx.AsyncClient(base_url=house.url) as client:
         headers = {"Content-Type": "text/plain"}
         answer = await client.post("/login", content=json.dumps({"token": token}), headers=headers)
-    assert answer.status_code == 422
+    assert code_of(answer) == (422, "body_invalid")
     assert "set-cookie" not in answer.headers
