@@ -117,6 +117,7 @@ describe("knowledge in a form", () => {
       website_url: "",
       transfer_to: null,
       greeting: "",
+      records_calls: false,
       voice_id: "x",
       faq: [],
       policies: [],
