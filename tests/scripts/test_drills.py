@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WITHIN_S = 120
+WITHIN_S = 240
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
