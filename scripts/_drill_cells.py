@@ -40,7 +40,7 @@ _BY_VENDOR: dict[str, tuple[str, ...]] = {
 _SECONDS = {"drip": 0.7, "late": 4.0, "slow connect": 6.0}
 STORE_FAULTS = ("refuse", "slow connect", "503", "drop", "half-open", "garbage", "drip", "late", "answer lost")
 REDIS_FAULTS = ("refuse", "slow connect", "drop", "half-open", "garbage", "drip", "late")
-STORE_MOMENTS = ("ring", "first_turn", "tool", "end")
+STORE_MOMENTS = ("ring", "tool")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def matrix() -> list[Cell]:
         for moment in (TELEPHONY_MOMENTS if vendor == "twilio" else MOMENTS)
     ]
     cells += [Cell("postgrest", fault, moment) for fault in STORE_FAULTS for moment in STORE_MOMENTS]
-    cells += [Cell("redis", fault, moment) for fault in REDIS_FAULTS for moment in STORE_MOMENTS]
+    cells += [Cell("redis", fault, moment) for fault in REDIS_FAULTS for moment in STORE_MOMENTS[1:]]
     return cells
 
 

@@ -84,6 +84,8 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         self._nova: NovaTurns | None = None
         self.add_event_handler("on_connected", self._hear_what_was_kept)
         self._kept: deque[InputAudioRawFrame] = deque(maxlen=KEPT_PACKETS)
+        self._lately: deque[InputAudioRawFrame] = deque(maxlen=KEPT_PACKETS)
+        """What was sent since a turn was last told of."""
         self._told_at = 0
         self._guess_after_ms = guess_after_ms
         self._same = NormalizedMatch()
@@ -101,8 +103,13 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         return self.get_clock().get_time() - self._told_at < TELLS_S * 1e9
 
     async def distrust(self) -> None:
-        """The connection is up, and does not hear what is said: have another."""
+        """The connection is up, and does not hear what is said: have another, and let it hear that again.
+
+        What was heard of an open turn is told when the connection ends.
+        """
         if self._websocket is not None:
+            if not self._user_is_speaking:
+                self._kept.extendleft(reversed(self._lately))
             cast(ClientConnection, self._websocket).transport.abort()  # the receiving task sees it, and connects again
 
     # Connections
@@ -130,6 +137,7 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
 
     async def _handle_message(self, data: dict[str, Any]) -> None:
         self._told_at = self.get_clock().get_time()
+        self._lately.clear()
         if self._nova is None:
             await super()._handle_message(self._intake.flux(data))
             return
@@ -167,6 +175,7 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         packet, self._held = self._held, b""
         frame = InputAudioRawFrame(audio=packet, sample_rate=sample_rate, num_channels=1)
         if self._is_connected and not self._kept:
+            self._lately.append(frame)
             await self.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
         else:
             self._kept.append(frame)
@@ -177,7 +186,8 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
 
     async def _hear_what_was_kept(self, *_: object) -> None:
         while self._kept:
-            await self.process_audio_frame(self._kept.popleft(), FrameDirection.DOWNSTREAM)
+            self._lately.append(self._kept.popleft())
+            await self.process_audio_frame(self._lately[-1], FrameDirection.DOWNSTREAM)
 
     # What goes out and comes in
 

@@ -46,7 +46,7 @@ async def test_a_shop_that_nobody_can_be_dialled_for_says_sorry():
     async with open_house(shops=(alone,)) as house:
         answer = await house.post("/voice/after", CallStatus="in-progress")
     assert "having trouble" in answer.text
-    assert answer.text.endswith("<Hangup /></Response>")
+    assert answer.text.endswith("/voice/unheard</Redirect></Response>")
 
 
 @pytest.mark.parametrize("number", ["", "anonymous", "+15005550006"])
