@@ -9,7 +9,6 @@ from itertools import count
 from urllib.parse import urlsplit
 
 import httpx
-from _servers import is_ready
 
 LOOK_S = 0.2
 """How often `/readyz` is asked: until the next look, a process that is on its way out is given connections."""
@@ -52,8 +51,17 @@ class Balancer:
 
     async def _look(self) -> None:
         async with httpx.AsyncClient(timeout=1) as http:
-            said = await asyncio.gather(*(is_ready(http, url) for url in self._urls))
+            said = await asyncio.gather(*(self._is_ready(http, url) for url in self._urls))
         self._ready = [url for url, ready in zip(self._urls, said, strict=True) if ready]
+
+    async def _is_ready(self, http: httpx.AsyncClient, url: str) -> bool:
+        """A late answer says nothing: it stays as it was, for it may be we who are late."""
+        try:
+            return (await http.get(f"{url}/readyz")).status_code == 200
+        except httpx.TimeoutException:
+            return url in self._ready
+        except httpx.TransportError:
+            return False
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ready = list(self._ready)
