@@ -8,8 +8,6 @@ import sys
 import wave
 from pathlib import Path
 
-import pytest
-
 from agent.emulators.stage import PUBLIC_URL, open_stage
 from agent.knowledge.registry import location_key
 from agent.stores.embedded import EmbeddedStore
@@ -39,12 +37,6 @@ def test_where_the_time_went_is_told_turn_by_turn() -> None:
     assert "Nothing went wrong." in told.stdout
 
 
-def test_a_call_is_explained_as_far_as_it_is_wanted() -> None:
-    told = run(TAPES / "barge-in", "--explain", "--to", "4.0")
-    assert told.returncode == 0, told.stderr
-    assert "Plumeria Hair Studio" in told.stdout
-
-
 def test_its_sound_is_a_wav(tmp_path: Path) -> None:
     assert run(TAPES / "hang-up-mid-word", "--wav", tmp_path / "call.wav").returncode == 0
     with wave.open(str(tmp_path / "call.wav")) as sound:
@@ -52,18 +44,10 @@ def test_its_sound_is_a_wav(tmp_path: Path) -> None:
         assert sound.getnframes() > 8 * 8000
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (("--to", "+442079460123"), "shop_differs"),
-        (("--from", "9", "--to", "3"), "span_invalid"),
-        (("--make-test", "../elsewhere"), "name_invalid"),
-    ],
-)
-def test_what_cannot_be_done_is_said_in_a_line(words: tuple[str, ...], code: str) -> None:
-    told = run(TAPES / "hang-up-mid-word", *words)
+def test_what_cannot_be_done_is_said_in_a_line() -> None:
+    told = run(TAPES / "hang-up-mid-word", "--to", "+442079460123")
     assert (told.returncode, told.stderr.count("\n")) == (2, 1)
-    assert f"[tape/{code}]" in told.stderr
+    assert "[tape/shop_differs]" in told.stderr
 
 
 async def test_its_caller_phones_a_running_server(tmp_path: Path) -> None:

@@ -73,9 +73,8 @@ def test_what_is_wrong_is_named(tape: Path, wrong: str) -> None:
     assert str(tape) in why.value.message
 
 
-@pytest.mark.parametrize("wrong", ["caller cut", "wire edited", "nothing there", "other settings"])
-def test_the_command_says_it_in_a_line(tape: Path, wrong: str) -> None:
-    spoil, code = WRONG[wrong]
+def test_the_command_says_it_in_a_line(tape: Path) -> None:
+    spoil, code = WRONG["caller cut"]
     spoil(tape)
     done = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, str(SCRIPT), str(tape)], capture_output=True, text=True, timeout=60, check=False
