@@ -87,7 +87,7 @@ def _add_tapes(router: APIRouter, rights: Rights, history: History, tapes: Tapes
     async def audio(call_sid: str, request: Request) -> Response:
         async def found() -> Response:
             location = await history.location_of(await rights.visitor(request), call_sid)
-            return await tapes.audio(location, call_sid)
+            return await tapes.audio(location, call_sid, request.headers.get("range", ""))
 
         return await answered(found())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,22 @@ class Tapes:
         news = {"audio_url": f"{where}/audio", "tape_url": f"{where}/tape"}
         return detail | {"call": call | news, "turns": turns, "tools": _tools(reel)}
 
-    async def audio(self, location_id: int, call_sid: str) -> Response:
-        """The sound of a call as WAV, caller left, agent right. Raises NotFound tape_unknown, TapeError."""
+    async def audio(self, location_id: int, call_sid: str, part: str = "") -> Response:
+        """The sound of a call as WAV, caller left, agent right. Raises NotFound tape_unknown, TapeError.
+
+        `part`: the Range header of who asks, without which a browser cannot go to a turn.
+        """
         reel = await self._read(await self._found(location_id, call_sid))
         wav = await asyncio.to_thread(stereo_wav, reel)
-        return Response(wav, media_type="audio/wav", headers={"Cache-Control": "private, max-age=600"})
+        headers = {"Cache-Control": "private, max-age=600", "Accept-Ranges": "bytes"}
+        asked = re.fullmatch(r"bytes=(\d{1,12})-(\d{0,12})", part.strip())
+        if asked is None:
+            return Response(wav, media_type="audio/wav", headers=headers)
+        first, last = int(asked[1]), min(int(asked[2] or len(wav)), len(wav) - 1)
+        if first > last:
+            return Response(status_code=416, headers={"Content-Range": f"bytes */{len(wav)}"})
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(wav)}"
+        return Response(wav[first : last + 1], status_code=206, media_type="audio/wav", headers=headers)
 
     async def packed(self, location_id: int, call_sid: str) -> Response:
         """The tape as a ZIP file, for `scripts/replay_call.py`. Raises NotFound tape_unknown."""

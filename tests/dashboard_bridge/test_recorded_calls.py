@@ -47,6 +47,19 @@ async def test_the_record_of_a_call_tells_where_to_hear_it_and_where_turns_begin
         assert abs(told.getnframes() / 8000 - read_tape(TAPE).until) < 0.01
 
 
+async def test_a_browser_may_ask_for_a_part_of_the_sound(recorded: Office) -> None:
+    async with recorded.by("looks") as client:
+        where = f"/calls/{SID}/audio"
+        whole = (await client.get(where)).content
+        part = await client.get(where, headers={"Range": "bytes=1000-1999"})
+        rest = await client.get(where, headers={"Range": f"bytes={len(whole) - 10}-"})
+        beyond = await client.get(where, headers={"Range": f"bytes={len(whole)}-"})
+    assert (part.status_code, part.content) == (206, whole[1000:2000])
+    assert part.headers["content-range"] == f"bytes 1000-1999/{len(whole)}"
+    assert (rest.status_code, rest.content) == (206, whole[-10:])
+    assert beyond.status_code == 416
+
+
 async def test_the_tape_is_the_owners_and_replays(recorded: Office, tmp_path: Path) -> None:
     async with recorded.by("looks") as client:
         assert (await client.get(f"/calls/{SID}/tape")).status_code == 403
