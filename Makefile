@@ -41,7 +41,7 @@ demo: $(STAMP) $(PAGE) ## Two shops and scripted callers, no keys needed; ARGS="
 web: $(STAMP) $(PAGE) ## Build the operators' page (demo, serve and test do it when its sources changed)
 
 test: $(STAMP) $(RIG) $(PAGE) ## Run the tests; ARGS="-k tickets -x"
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP) ## Lint (security, too), format, types, the direction of imports, known holes in packages
 	@$(PY) -m ruff check .

@@ -39,8 +39,8 @@ def test_servers_restarted_in_turn_drop_no_call(start: Start, tmp_path: Path):
 
 
 def test_calls_leave_no_tasks_files_or_threads(start: Start, tmp_path: Path):
-    """Memory is for the long form: the first calls fill caches."""
-    arguments = ("--warm-up", "0", "--calls", "8", "--minutes", "0", "--at-once", "8", "--looks", "1")
+    """Memory is for the long form: the first calls fill caches, and open connections that wait for the next ones."""
+    arguments = ("--warm-up", "8", "--calls", "8", "--minutes", "0", "--at-once", "8", "--looks", "1")
     _, told = held(start, "soak.py", tmp_path / "soak.json", *arguments)
     part = told["parts"]["short_calls"]
     assert (part["calls"], part["failures"]) == (8, [])
