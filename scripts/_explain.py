@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import audioop
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,9 +22,9 @@ from agent.events import (
     TurnStarted,
     VendorDegraded,
 )
+from agent.loudness import is_voiced_ulaw
 from agent.recording.reel import Reel
 
-VOICED_RMS = 350
 LATE_MS = 60.0
 """A gap in the agent's voice that a caller hears as one."""
 PAUSE_MS = 350.0
@@ -91,7 +90,9 @@ def turns_of(reel: Reel) -> list[TurnStory]:
 
 def _story(reel: Reel, final: TurnHeard, since: float, until: float) -> TurnStory:
     final_at = _at(reel, final)
-    silent_since = max((s.at + 0.02 for s in reel.caller if s.at < final_at and _voiced(s.ulaw)), default=final_at)
+    silent_since = max(
+        (s.at + 0.02 for s in reel.caller if s.at < final_at and is_voiced_ulaw(s.ulaw)), default=final_at
+    )
     spoken = [e for e in reel.events if isinstance(e, TurnSpoken) and e.turn == final.turn]
     spans = [Span("hearing: last voice to final words", 0.0, (final_at - silent_since) * 1000)]
 
@@ -110,7 +111,9 @@ def _story(reel: Reel, final: TurnHeard, since: float, until: float) -> TurnStor
             ends = _at(reel, event)
             spans.append(Span(f"tool {event.tool} ({event.outcome})", ms(ends) - event.took_ms, ms(ends)))
     spans += _speech(reel, silent_since, until)
-    heard_at = next((s.at for s in reel.agent if silent_since < s.at < until and s.ulaw and _voiced(s.ulaw)), None)
+    heard_at = next(
+        (s.at for s in reel.agent if silent_since < s.at < until and s.ulaw and is_voiced_ulaw(s.ulaw)), None
+    )
     if heard_at is not None:
         spans.append(Span("first voice on the line", ms(heard_at), ms(heard_at)))
     return TurnStory(
@@ -194,10 +197,6 @@ def _false_barge_ins(reel: Reel) -> Iterator[tuple[float, str]]:
 
 def _at(reel: Reel, event: Any) -> float:
     return (event.at - reel.manifest.began_at).total_seconds()
-
-
-def _voiced(ulaw: bytes) -> bool:
-    return audioop.rms(audioop.ulaw2lin(ulaw, 2), 2) > VOICED_RMS
 
 
 def _json(raw: str | None) -> dict[str, Any]:

@@ -18,15 +18,16 @@ import uvicorn
 
 from agent.call import Services
 from agent.emulators import virtual_clock
-from agent.emulators.account import EXACT_MS, house_of, lasting, line_of, parted
-from agent.emulators.report import CallReport
+from agent.emulators.findings import Finding, Findings
 from agent.emulators.scenario import Scenario
-from agent.emulators.taped import Finding, Findings, TapedPlug, open_taped_stage
+from agent.emulators.taped import open_taped_stage
 from agent.emulators.taped_line import BEFORE_S, TapedLine
+from agent.emulators.taped_plug import TapedPlug
 from agent.emulators.theatre import open_theatre
 from agent.emulators.virtual_clock import VirtualLoop
 from agent.knowledge.registry import location_key
 from agent.ports import BookingStore, CallStore
+from agent.recording.comparing import EXACT_MS, house_of, lasting, line_of, parted
 from agent.recording.reel import Reel, TapeError, read_tape
 from agent.settings import Settings
 from agent.stores.embedded import EmbeddedStore
@@ -45,13 +46,10 @@ class Replayed:
     reel: Reel
     again: Reel
     """The tape of the replay."""
-    report: CallReport
     findings: tuple[Finding, ...]
     differences: tuple[str, ...]
-    took_s: float
-    """In real seconds, of which the call itself took `call_s`."""
     call_s: float
-    """From the first ring until it was over."""
+    """Real seconds from the first ring until it was over."""
 
     @property
     def is_identical(self) -> bool:
@@ -97,7 +95,6 @@ def run_on(reel: Reel, playing: Coroutine[Any, Any, T], *, real_time: bool) -> T
 
 async def replaying(reel: Reel, *, since: float = 0.0, keep: Path | None = None, **overrides: Any) -> Replayed:
     """`replay`, within an event loop that runs on the right clock."""
-    began = virtual_clock.real_time()
     findings, clock, apps = Findings(), TapedClock(reel.manifest.began_at), []
 
     def build(settings: Settings) -> uvicorn.Config:
@@ -132,10 +129,8 @@ async def replaying(reel: Reel, *, since: float = 0.0, keep: Path | None = None,
     return Replayed(
         reel=reel,
         again=again,
-        report=report,
         findings=tuple(findings.all),
         differences=tuple(_differences(reel, again, since)),
-        took_s=virtual_clock.real_time() - began,
         call_s=call_s,
     )
 

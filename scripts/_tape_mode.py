@@ -14,9 +14,9 @@ from _explain import explain
 from _replay import Replayed, replay
 from rich.console import Console
 
-from agent.emulators.account import as_text, house_of
 from agent.emulators.scenario import Scenario
 from agent.emulators.taped_line import TapedLine
+from agent.recording.comparing import as_text, house_of
 from agent.recording.manifest import taped_settings
 from agent.recording.reel import Reel, TapeError, read_tape
 from agent.recording.sound import stereo_wav

@@ -7,74 +7,31 @@ with the answer to the nearest, so that all that a change touches shows at once.
 from __future__ import annotations
 
 import asyncio
-import difflib
 import json
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from aiohttp import web
 
 from agent.emulators.cartesia import Cartesia
 from agent.emulators.deepgram import Deepgram
+from agent.emulators.findings import Findings
 from agent.emulators.latencies import Latencies
 from agent.emulators.openai import OpenAI
 from agent.emulators.phrasebook import Phrasebook
 from agent.emulators.stage import Stage
 from agent.emulators.twilio import TwilioRest
 from agent.emulators.vendor import Connection, Json, connection_of, messages, open_socket, parse_json, send_json
-from agent.errors import Conflict, Denied, NotFound, StoreError, Unavailable
 from agent.recording.reel import Reel
 from agent.recording.tape import Note
-from agent.recording.witness import answer_type, arguments_of
 
 P = TypeVar("P")
 NEVER_S = 60.0
 """How long an answer that was cut short by us is kept open when nobody cuts it short."""
-_ERRORS: dict[str, type[StoreError]] = {kind.__name__: kind for kind in (Conflict, NotFound, Denied, Unavailable)}
-_MOMENTS = {"now", "expires_at", "since", "starts", "ends"}
-"""Arguments that follow the clock, not the call."""
-_SHOWN_LINES = 24
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something was asked that was not asked then."""
-
-    code: str
-    what: str
-    difference: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n".join((f"[replay/{self.code}] {self.what}", *(f"    {line}" for line in self.difference)))
-
-
-@dataclass
-class Findings:
-    """What a replay has found so far."""
-
-    all: list[Finding] = field(default_factory=list[Finding])
-
-    def unknown(self, code: str, what: str, asked: object, nearest: object | None) -> None:
-        """Something was asked that the tape does not know; `nearest` is what comes closest on it."""
-        shown = () if nearest is None else tuple(_difference(nearest, asked))
-        self.all.append(Finding(code, what, shown))
-
-
-def _difference(then: object, now: object) -> Iterable[str]:
-    """The lines in which two JSON values differ; long texts sentence by sentence."""
-    lines = list(difflib.unified_diff(_lines(then), _lines(now), "on tape", "now", n=0, lineterm=""))
-    yield from (line[:300] for line in lines[:_SHOWN_LINES])
-    if len(lines) > _SHOWN_LINES:
-        yield f"… and {len(lines) - _SHOWN_LINES} more lines"
-
-
-def _lines(value: object) -> list[str]:
-    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-    return [part for line in text.splitlines() for part in line.replace("\\n", "\n").splitlines()]
 
 
 class TapedDeepgram(Deepgram):
@@ -362,45 +319,6 @@ class TapedTwilio(TwilioRest):
             if "failed" in act.facts:
                 return self.refusal(500, request)
         return await super()._call(request)
-
-
-class TapedPlug:
-    """A plug of the house that answers from a tape. Verbs that were never used then are the real one's."""
-
-    def __init__(self, real: object, port: type[Any], notes: Sequence[Note], findings: Findings, name: str) -> None:
-        self._real, self._port, self._notes, self._findings, self._name = real, port, list(notes), findings, name
-
-    def __getattr__(self, verb: str) -> Any:
-        if self._name != "book" and not any(note.what == verb for note in self._notes):
-            return getattr(self._real, verb)
-
-        async def act(*args: Any, **kwargs: Any) -> Any:
-            asked = arguments_of(self._port, verb, args, kwargs)
-            note = self._found(verb, asked)
-            if note is None:
-                raise Unavailable("tape_unknown", f"The tape holds no further answer to {verb}.")
-            await asyncio.sleep(float(note.facts["took"]))
-            if (failed := note.facts.get("failed")) is not None:
-                raise _ERRORS.get(failed["kind"], StoreError)(failed["code"], failed["message"])
-            return answer_type(self._port, verb).validate_python(note.facts["told"])
-
-        return act
-
-    def _found(self, verb: str, asked: Json) -> Note | None:
-        of_verb = [note for note in self._notes if note.what == verb]
-        same = (note for note in of_verb if _timeless(note.facts["asked"]) == _timeless(asked))
-        note = next(same, None)
-        if note is None:
-            note = next(iter(of_verb), None)
-            nearest = None if note is None else note.facts["asked"]
-            self._findings.unknown("store_unknown", f"{self._name}: {verb} was not asked like this.", asked, nearest)
-        if note is not None:
-            self._notes.remove(note)
-        return note
-
-
-def _timeless(asked: Json) -> Json:
-    return {name: value for name, value in asked.items() if name not in _MOMENTS}
 
 
 def _connections(reel: Reel, vendor: str) -> list[list[Note]]:

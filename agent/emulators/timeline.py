@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,8 @@ from pathlib import Path
 from agent.emulators.audio import duration_ms
 from agent.emulators.report import CallReport
 from agent.events import OfCall
+from agent.recording.comparing import naming
 
-NEW_EACH_TIME = re.compile(
-    r"\b(?:CA|MZ|RE|SM)[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bcall_[0-9a-f]{24}\b"
-)
 _LEFT_OUT = {"at", "seq", "type", "call_sid"}
 _FORMAT = "chairside-timeline 1"
 
@@ -84,13 +81,9 @@ def _heard(report: CallReport) -> Iterable[Moment]:
 
 def _named(moments: Iterable[Moment]) -> Iterable[Moment]:
     """The same moments with ids by their order of appearance."""
-    names: dict[str, str] = {}
-
-    def name(found: re.Match[str]) -> str:
-        return names.setdefault(found[0], f"<id {len(names) + 1}>")
-
+    named = naming()
     for moment in moments:
-        yield Moment(moment.at_ms, NEW_EACH_TIME.sub(name, moment.what))
+        yield Moment(moment.at_ms, named(moment.what))
 
 
 def read_timeline(path: Path) -> tuple[str, ...]:

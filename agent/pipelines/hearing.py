@@ -31,8 +31,6 @@ LEAST_WORDS = 2
 KEPT_PACKETS = 8000 // PACKET_MS
 """How much is kept for a connection that is not open yet: eight seconds."""
 TELLS_S = 1.0
-CONFIRM_S = 2.5
-"""How long Flux has to confirm a connection before the next is tried; Pipecat's 10 s are dead air."""
 
 
 class NovaTurns:
@@ -44,9 +42,9 @@ class NovaTurns:
 
     def take(self, message: dict[str, Any]) -> tuple[str, bool]:
         """The words of the turn after one of nova's messages, and whether it ends with them."""
-        if message.get("type") == "UtteranceEnd":
-            return self._end()
         channel = message.get("channel")
+        if message.get("type") == "UtteranceEnd":  # after it comes nothing that digits could go on in
+            message, channel = {**message, "type": "Results", "is_final": True, "speech_final": True}, {}
         if message.get("type") != "Results" or not isinstance(channel, dict):
             return "", False
         alternatives = cast("list[dict[str, Any]]", cast("dict[str, Any]", channel).get("alternatives") or [])

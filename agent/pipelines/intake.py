@@ -21,6 +21,9 @@ class Intake:
         self._sent_at = 0.0
         self._dialled_at = 0.0
         self._unfinished = ""
+        """Digits at the end of nova's last piece: they may go on in the next."""
+        self._took_out = False
+        """Something of the turn so far is not to be kept."""
 
     # The connection
 
@@ -69,7 +72,7 @@ class Intake:
             words, event = str(data.get("transcript") or ""), data.get("event")
             if event == "StartOfTurn" and self._tape is not None:
                 self._tape.turn_began()
-            kept = self._kept(words, is_final=event == "EndOfTurn")
+            kept = self._final(words, ends_turn=True) if event == "EndOfTurn" else self._interim(words)
             if kept != words:
                 told = [{"word": word, "confidence": 1.0} for word in kept.split()]
                 data = {**data, "transcript": kept, "words": told}
@@ -82,11 +85,13 @@ class Intake:
         A final piece that ends in the middle of a number waits for the next one, unless it `ends_turn`.
         """
         if not is_final:
-            return self._kept(transcript, is_final=False)
+            return self._interim(transcript)
         whole, self._unfinished = f"{self._unfinished} {transcript}".strip(), ""
         if not ends_turn:
             whole, self._unfinished = self._redactor.split(whole)
-        return self._kept(whole, is_final=True)
+            if self._unfinished:
+                self._withhold()
+        return self._final(whole, ends_turn=ends_turn)
 
     def nova_said(self, message: dict[str, Any]) -> None:
         self._note("in", message)
@@ -100,13 +105,25 @@ class Intake:
         """A number the caller keyed in."""
         return self._redactor.final(digits)
 
-    def _kept(self, words: str, *, is_final: bool) -> str:
-        kept = self._redactor.final(words) if is_final else self._redactor.interim(words)
-        if self._tape is not None and is_final:
-            self._tape.turn_over(mute=kept != words)
-        elif self._tape is not None and is_withheld(kept):
-            self._tape.digits_began()
+    def _interim(self, words: str) -> str:
+        kept = self._redactor.interim(words)
+        if is_withheld(kept):
+            self._withhold()
         return kept
+
+    def _final(self, words: str, *, ends_turn: bool) -> str:
+        """The sound of a turn is kept or not as a whole, when all its words are known."""
+        kept = self._redactor.final(words)
+        self._took_out = self._took_out or kept != words
+        if ends_turn:
+            if self._tape is not None:
+                self._tape.turn_over(mute=self._took_out)
+            self._took_out = False
+        return kept
+
+    def _withhold(self) -> None:
+        if self._tape is not None:
+            self._tape.digits_began()
 
     def _note(self, what: str, message: dict[str, Any] | None = None) -> None:
         if self._tape is None:

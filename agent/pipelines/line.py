@@ -42,13 +42,12 @@ from pipecat.transports.websocket.fastapi import (
     FastAPIWebsocketTransport,
 )
 
+from agent.loudness import is_voiced, is_voiced_ulaw
 from agent.model import AudioSide
 from agent.pipelines.playout import Playout
 from agent.recording.tape import Tape
 
 SAMPLE_RATE = 8000
-VOICED_RMS = 350
-"""16-bit RMS above which 20 ms of telephone audio count as voice; line noise stays under it."""
 MARK_EVERY_MS = 200.0
 """How finely we know what was heard. Twilio answers every mark, so finer costs messages both ways."""
 CHUNK_MS = 200
@@ -176,7 +175,7 @@ class Line:
         )
         now = asyncio.get_running_loop().time()
         ahead = self.playout.write(len(ulaw) / 8, now)
-        if audioop.rms(audioop.ulaw2lin(ulaw, 2), 2) > VOICED_RMS:
+        if is_voiced_ulaw(ulaw):
             self.agent_voice_until = now + ahead
         return ahead
 
@@ -211,7 +210,7 @@ class Line:
         """Note when the caller's voice was last on the line, and let it be heard; whether there is voice in this."""
         for ear in self.ears:
             ear.caller_sound(ulaw)
-        if voiced := audioop.rms(pcm, 2) > VOICED_RMS:
+        if voiced := is_voiced(pcm):
             self._caller_voice_at = asyncio.get_running_loop().time()
             self.caller_voiced_ms += len(ulaw) / 8
         return voiced
@@ -222,7 +221,7 @@ class Line:
 
     def agent_audio(self, pcm: bytes) -> None:
         """Note the first voiced audio of an answer."""
-        if audioop.rms(pcm, 2) <= VOICED_RMS:
+        if not is_voiced(pcm):
             return
         self.answer_voice_at = asyncio.get_running_loop().time()
         if self._answer_due_since is None:

@@ -11,7 +11,6 @@ seal.json       at the end: the length and the checksums of the others
 
 from __future__ import annotations
 
-import audioop
 import base64
 import binascii
 import hashlib
@@ -21,6 +20,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, cast
 
+from agent.loudness import is_voiced_ulaw
 from agent.recording.manifest import Manifest, Seal
 from agent.recording.tape import Note, Sound, Stretch
 
@@ -29,8 +29,6 @@ EVENTS, WIRE, BLOBS = "events.jsonl", "wire.jsonl", "blobs.jsonl"
 VOICE = "voice.pcm"
 BLOB_CHARS = 200
 """Parts of a request longer than this are kept once."""
-VOICED_RMS = 350
-"""As on the line (`agent.pipelines.line`): what is made unintelligible stays voiced where it was."""
 _BUZZ = bytes([0x8F, 0x8F, 0x8F, 0x8F, 0x0F, 0x0F, 0x0F, 0x0F])
 """Mu-law of a square wave, 1 kHz."""
 _SILENT = b"\xff"
@@ -77,7 +75,7 @@ class TapeFolder:
             file.close()
 
     def _make(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(parents=True)  # FileExistsError: a whole tape of this call is not written over
         _replace(self.path / MANIFEST, self._manifest.model_dump_json(indent=1))
         for name in (EVENTS, WIRE, BLOBS, VOICE, *map(sound_file, SIDES), *map(times_file, SIDES)):
             self._files[name] = FileIO(self.path / name, "a")
@@ -157,7 +155,7 @@ SIDES = ("caller", "agent")
 
 def unintelligible(ulaw: bytes) -> bytes:
     """As much sound, voiced if that was, with no word in it: a replay takes the same turns."""
-    if audioop.rms(audioop.ulaw2lin(ulaw, 2), 2) <= VOICED_RMS:
+    if not is_voiced_ulaw(ulaw):
         return _SILENT * len(ulaw)
     return (_BUZZ * (len(ulaw) // len(_BUZZ) + 1))[: len(ulaw)]
 

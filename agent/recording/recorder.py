@@ -60,10 +60,15 @@ class Recorder:
         """The tape of a call, `began_at` by the event loop's time; None where the shop's calls are not recorded."""
         if not shop.records_calls:
             return None
+        try:
+            path = self.shelf.path_of(caller.location_id, caller.call_sid)
+        except ValueError as why:
+            logger.error("a call is not recorded: {}", why)
+            return None
         since = asyncio.get_running_loop().time() - began_at
         manifest = manifest_of(caller, shop, self._settings, self._clock() - timedelta(seconds=since), began_at)
         tape = Tape(manifest, began_at)
-        self._running[tape] = TapeFolder(self.shelf.path_of(caller.location_id, caller.call_sid), manifest)
+        self._running[tape] = TapeFolder(path, manifest)
         return tape
 
     async def write(self) -> None:

@@ -34,3 +34,10 @@ def test_what_is_no_result_is_passed_over():
     turns = NovaTurns(Intake(Redactor(), None))
     for odd in ({"type": "Metadata"}, {"type": "Results"}, {"type": "Results", "channel": {}}, {}):
         assert turns.take(odd) == ("", False)
+
+
+def test_digits_that_wait_for_more_are_told_when_the_utterance_ends():
+    turns = NovaTurns(Intake(Redactor(), None))
+    assert turns.take(result("my number is 808 555", final=True)) == ("my number is", False)
+    assert turns.take(result("0143", final=True)) == ("my number is", False)
+    assert turns.take({"type": "UtteranceEnd"}) == ("my number is 808 555 0143", True)

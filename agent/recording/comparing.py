@@ -10,14 +10,15 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.emulators.audio import duration_ms
-from agent.emulators.timeline import NEW_EACH_TIME
 from agent.recording.reel import Reel
 
+_NEW_EACH_TIME = re.compile(
+    r"\b(?:CA|MZ|RE|SM)[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\bcall_[0-9a-f]{24}\b"
+)
 _LEFT_OUT = {"at", "seq", "type", "call_sid"}
 _MEASURED = ("ms", "took_ms", "voice_to_voice_ms", "duration_ms")
 EXACT_MS = 0.5
@@ -51,14 +52,14 @@ class Told:
 
 def house_of(reel: Reel, since_ms: float = 0.0, until_ms: float = float("inf")) -> list[Told]:
     """What the house told, in its order."""
-    names: dict[str, str] = {}
+    named = naming()
     told: list[Told] = []
     for event in reel.events:
         facts: dict[str, Any] = event.model_dump(mode="json", exclude=_LEFT_OUT)
         measured = tuple((name, float(facts.pop(name))) for name in _MEASURED if facts.get(name) is not None)
         line = f"{event.type} {json.dumps(facts, ensure_ascii=False, sort_keys=True)}"
         at_ms = (event.at - reel.manifest.began_at).total_seconds() * 1000
-        told.append(Told(at_ms, _named(line, names), measured))
+        told.append(Told(at_ms, named(line), measured))
     return [at for at in told if since_ms <= at.at_ms < until_ms]
 
 
@@ -73,7 +74,7 @@ def line_of(reel: Reel, since_ms: float = 0.0, until_ms: float = float("inf")) -
     told = [
         Told(
             sound.at * 1000,
-            f"{sound.side} {duration_ms(sound.ulaw):.0f} ms {hashlib.sha256(sound.ulaw).hexdigest()[:8]}"
+            f"{sound.side} {len(sound.ulaw) / 8:.0f} ms {hashlib.sha256(sound.ulaw).hexdigest()[:8]}"
             if sound.ulaw
             else "cleared",
         )
@@ -97,11 +98,10 @@ def parted(
     return diff if len(diff) <= at_most else [*diff[:at_most], f"… and {len(diff) - at_most} more lines"]
 
 
-def _named(line: str, names: dict[str, str]) -> str:
-    def name(found: re.Match[str]) -> str:
-        return names.setdefault(found[0], f"<id {len(names) + 1}>")
-
-    return NEW_EACH_TIME.sub(name, line)
+def naming() -> Callable[[str], str]:
+    """Puts numbers in the place of ids that are new in every call, in the order in which it meets them."""
+    names: dict[str, str] = {}
+    return lambda text: _NEW_EACH_TIME.sub(lambda id_: names.setdefault(id_[0], f"<id {len(names) + 1}>"), text)
 
 
 def as_text(told: Iterable[Told]) -> str:
