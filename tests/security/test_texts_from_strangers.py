@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from house import PLUMERIA, House, new_sid
 from twilio.request_validator import RequestValidator
 
-from agent.model import Booking, BusyStretch, Visit, VisitPart
+from agent.model import Booking
+from tests.security.appointments import appointment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 VICTIM, STRANGER = "+12025550160", "+12025550161"
@@ -18,24 +18,7 @@ VICTIM, STRANGER = "+12025550160", "+12025550161"
 
 async def booked(house: House) -> Booking:
     """An appointment of the victim's."""
-    now = datetime.now(UTC)
-    starts = now + timedelta(days=3, minutes=uuid.uuid4().int % 100_000)
-    staff = uuid.uuid4().hex
-    ends = starts + timedelta(minutes=45)
-    return await house.services.bookings.put_booking(
-        Booking(
-            booking_id=str(uuid.uuid4()),
-            location_id=1,
-            state="booked",
-            visit=Visit(
-                parts=(VisitPart(service="Cut", staff=staff, starts=starts, ends=ends),),
-                busy=(BusyStretch(staff=staff, starts=starts, ends=ends),),
-            ),
-            customer_phone=VICTIM,
-            created_at=now,
-            changed_at=now,
-        )
-    )
+    return await appointment(house, VICTIM)
 
 
 async def still_booked(house: House, booking: Booking) -> bool:
