@@ -27,6 +27,7 @@ from agent.ports import Clock
 from agent.settings import Settings, read_settings
 from agent.shield import Shield
 from agent.slow_requests import TimedHttp
+from agent.stream_socket import StreamSocket
 from agent.telephony.forms import RequestRefused, refusal
 from agent.telephony.media_stream import media_router
 from agent.telephony.sms import ReplyDesk, sms_router
@@ -162,7 +163,7 @@ def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Co
     return uvicorn.Config(
         shielded,
         http=TimedHttp,
-        ws="websockets-sansio",
+        ws=StreamSocket,
         host=settings.host,
         port=settings.port,
         log_level="warning",

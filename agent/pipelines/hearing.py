@@ -24,10 +24,10 @@ from agent.redaction import is_withheld
 
 PACKET_MS = 80
 """What Flux works in; it recommends this length (Deepgram, "Flux quickstart")."""
+QUIET_PACKET_MS, QUIET_AFTER_MS = 240, 1000
+"""While nobody speaks, three packets in one: a third of the messages. Before a turn has ended, Flux counts silence."""
 LEAST_WORDS = 2
 """A guess on less is an answer to "I"."""
-
-
 KEPT_PACKETS = 8000 // PACKET_MS
 """How much is kept for a connection that is not open yet: eight seconds."""
 TELLS_S = 1.0
@@ -159,7 +159,7 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         if voiced != self._held_voiced and self._held:
             await self._send(sample_rate)
         self._held, self._held_voiced = self._held + pcm, voiced
-        if len(self._held) >= sample_rate // 1000 * PACKET_MS * 2:
+        if len(self._held) >= sample_rate // 1000 * self._packet_ms * 2:
             await self._send(sample_rate)
         was_quiet, self._quiet_ms = self._is_quiet, 0 if voiced else self._quiet_ms + len(pcm) * 500 // sample_rate
         if self._is_quiet and not was_quiet:
@@ -169,11 +169,17 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
     def _is_quiet(self) -> bool:
         return 0 < self._guess_after_ms <= self._quiet_ms
 
+    @property
+    def _packet_ms(self) -> int:
+        nobody_speaks = self._quiet_ms >= QUIET_AFTER_MS and not self._user_is_speaking and self._is_connected
+        return QUIET_PACKET_MS if nobody_speaks else PACKET_MS
+
     async def _send(self, sample_rate: int) -> None:
         packet, self._held = self._held, b""
         frame = InputAudioRawFrame(audio=packet, sample_rate=sample_rate, num_channels=1)
         if self._is_connected and not self._kept:
-            self._lately.append(frame)
+            if len(packet) <= sample_rate // 1000 * PACKET_MS * 2:  # silence need not be heard again
+                self._lately.append(frame)
             await self.process_audio_frame(frame, FrameDirection.DOWNSTREAM)
         else:
             self._kept.append(frame)

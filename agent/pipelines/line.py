@@ -19,6 +19,7 @@ from typing import Any, Protocol, cast
 from fastapi import WebSocket, WebSocketDisconnect
 from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.frames.frames import (
+    BotSpeakingFrame,
     BotStoppedSpeakingFrame,
     ControlFrame,
     EndWorkerFrame,
@@ -121,7 +122,8 @@ class Line:
         self.tape: Tape | None = None
         self.hearer: Hearer | None = None
         """Given the caller's sound in place of the pipeline, where there is one."""
-        self.began_at = asyncio.get_running_loop().time()
+        self._now = asyncio.get_running_loop().time
+        self.began_at = self._now()
         self.is_attended = False
         """An operator talks with the caller: what the caller says interrupts nobody."""
         self.caller_voiced_ms = 0.0
@@ -158,7 +160,7 @@ class Line:
         """The line's buffer is being emptied: what has not been heard never will be."""
         self.playout.interrupt()
         if self.agent_voice_until is not None:
-            self.agent_voice_until = min(self.agent_voice_until, asyncio.get_running_loop().time())
+            self.agent_voice_until = min(self.agent_voice_until, self._now())
         for ear in self.ears:
             ear.cleared()
 
@@ -173,7 +175,7 @@ class Line:
                 "media": {"payload": base64.b64encode(ulaw).decode()},
             }
         )
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         ahead = self.playout.write(len(ulaw) / 8, now)
         if is_voiced_ulaw(ulaw):
             self.agent_voice_until = now + ahead
@@ -211,22 +213,22 @@ class Line:
         for ear in self.ears:
             ear.caller_sound(ulaw)
         if voiced := is_voiced(pcm):
-            self._caller_voice_at = asyncio.get_running_loop().time()
+            self._caller_voice_at = self._now()
             self.caller_voiced_ms += len(ulaw) / 8
         return voiced
 
     def caller_keyed(self) -> None:
         """Note when a key was last pressed: an answer to a keyed number is waited for from then on."""
-        self._caller_voice_at = asyncio.get_running_loop().time()
+        self._caller_voice_at = self._now()
 
     def agent_audio(self, pcm: bytes) -> None:
         """Note the first voiced audio of an answer."""
         if not is_voiced(pcm):
             return
-        self.answer_voice_at = asyncio.get_running_loop().time()
+        self.answer_voice_at = self._now()
         if self._answer_due_since is None:
             return
-        waited = asyncio.get_running_loop().time() - self._answer_due_since
+        waited = self._now() - self._answer_due_since
         self._answer_due_since = None
         if self.listener is not None:
             self.listener.answer_began(waited * 1000)
@@ -240,7 +242,7 @@ class Line:
         """How long ago the caller's voice, or a key, was last heard on the line; None before the first."""
         if self._caller_voice_at is None:
             return None
-        return (asyncio.get_running_loop().time() - self._caller_voice_at) * 1000
+        return (self._now() - self._caller_voice_at) * 1000
 
 
 class LineSerializer(TwilioFrameSerializer):
@@ -411,6 +413,10 @@ class LineOutput(FastAPIWebsocketOutputTransport):
             if isinstance(frame, BotStoppedSpeakingFrame):
                 await self._line.mark()
         await super().push_frame(frame, direction)
+
+    async def broadcast_frame(self, frame_cls: type[Frame], **kwargs: Any) -> None:
+        if frame_cls is not BotSpeakingFrame:  # five a second along the whole road, for an idle timer that is off
+            await super().broadcast_frame(frame_cls, **kwargs)
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         """Write one chunk and sleep only while more than the lead lies ahead of the caller's ear."""

@@ -15,12 +15,14 @@ from urllib.parse import urlencode
 from cartesia import AsyncCartesia
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 from pipecat.frames.frames import (
+    AggregatedTextProgressFrame,
     Frame,
     FunctionCallFromLLM,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
+    TTSAudioRawFrame,
     TTSSpeakFrame,
     TTSStartedFrame,
     TTSStoppedFrame,
@@ -30,6 +32,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.cartesia.tts import CartesiaTTSService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.stt_service import STTService
+from pipecat.utils.context.word_timestamp_tracker import WordTimestamp
 from pipecat.utils.types import assert_given
 from pydantic import SecretStr
 
@@ -39,7 +42,9 @@ from agent.pipelines.hearing import DeepgramOnLine, NovaOnLine
 from agent.pipelines.intake import Intake
 from agent.pipelines.ladder import Rung, first_answer
 from agent.pipelines.line import SAMPLE_RATE
+from agent.pipelines.pieces import HELD_S, Pieces
 from agent.pipelines.sockets import OpensBehind
+from agent.pipelines.timing import FirstBytes
 from agent.pipelines.tokens import streamed
 from agent.recording.tape import Tape
 from agent.recording.witness import Socket, WitnessedSocket
@@ -137,6 +142,9 @@ class EarlyCartesia(OpensBehind, CartesiaTTSService):
         self.be_impatient()
         self._text_aggregator = ClauseAggregator()
         self._tape = tape
+        self._loop = asyncio.get_running_loop()
+        self._pieces = Pieces(self._loop.time)
+        self._waiting: asyncio.TimerHandle | None = None
         self._speaking_in: set[str | None] = set()
         self.on_whole: Callable[[], None] = lambda: None
         """Called when all the sound of something that was to be said has come."""
@@ -149,14 +157,39 @@ class EarlyCartesia(OpensBehind, CartesiaTTSService):
     async def append_to_audio_context(self, context_id: str | None, frame: Any) -> None:
         if isinstance(frame, TTSStartedFrame):
             self._speaking_in.add(context_id)
-        await super().append_to_audio_context(context_id, frame)
+        if isinstance(frame, TTSAudioRawFrame):
+            await self._append(self._pieces.take(frame))
+        else:
+            if not isinstance(frame, WordTimestamp):  # words are told by their times, wherever their sound is
+                await self._append_rest()
+            await super().append_to_audio_context(context_id, frame)
+        self._wait_for_more()
         if isinstance(frame, TTSStoppedFrame):
             self._speaking_in.discard(context_id)
             self.on_whole()
 
+    async def _append(self, pieces: Sequence[TTSAudioRawFrame]) -> None:
+        for piece in pieces:
+            await super().append_to_audio_context(piece.context_id, piece)
+
+    def _wait_for_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._waiting = self._loop.call_later(HELD_S, self._no_more_came) if self._pieces.is_holding else None
+
+    def _no_more_came(self) -> None:
+        self._waiting = None
+        self.create_task(self._append_rest(), "held_sound")
+
+    async def _append_rest(self) -> None:
+        await self._append(self._pieces.rest())
+
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        if isinstance(frame, AggregatedTextProgressFrame):
+            return  # for a page that follows each word; ours hears of it by the marks
         if isinstance(frame, InterruptionFrame):
             self._speaking_in.clear()
+            self._pieces.interrupted()
         await super().push_frame(frame, direction)
 
     async def _connect_websocket(self) -> None:
@@ -220,6 +253,7 @@ class SpeechStack:
         eager = self._settings.eager_end_of_turn
         return DeepgramOnLine(
             intake=intake,
+            metrics=FirstBytes(),
             api_key=self._settings.deepgram_api_key.get_secret_value(),
             url=f"{self._settings.deepgram_base_url}/v2/listen",
             enable_eager_end_of_turn=eager,
@@ -249,6 +283,7 @@ class SpeechStack:
     def _nova(self, key_terms: tuple[str, ...], intake: Intake) -> STTService:
         return NovaOnLine(
             intake=intake,
+            metrics=FirstBytes(),
             api_key=self._settings.deepgram_api_key.get_secret_value(),
             base_url=self._settings.deepgram_base_url,
             settings=NovaOnLine.Settings(
@@ -266,6 +301,7 @@ class SpeechStack:
             self._openai,
             self._rungs,
             tape,
+            metrics=FirstBytes(),
             settings=OpenAILLMService.Settings(
                 model=self._settings.openai_model,
                 system_instruction=instructions,
@@ -276,6 +312,7 @@ class SpeechStack:
     def _tts(self, voice_id: str, tape: Tape | None) -> EarlyCartesia:
         return EarlyCartesia(
             tape,
+            metrics=FirstBytes(),
             api_key=self._settings.cartesia_api_key.get_secret_value(),
             url=f"{websocket_url(self._settings.cartesia_base_url)}/tts/websocket",
             settings=CartesiaTTSService.Settings(

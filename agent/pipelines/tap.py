@@ -209,10 +209,10 @@ class Tap:
 
 
 class _Watch(FrameProcessor):
-    """Looks at every frame that comes by and passes it on."""
+    """Looks at every frame that comes by and passes it on, without queues of its own: looking never waits."""
 
     def __init__(self, look: Callable[[Frame], None]) -> None:
-        super().__init__()
+        super().__init__(enable_direct_mode=True)
         self._look = look
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:

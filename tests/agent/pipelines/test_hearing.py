@@ -75,6 +75,25 @@ async def test_a_voice_does_not_wait_for_the_silence_before_it_nor_silence_for_t
     assert await heard("..vvvvv....") == [40, 80, 20, 80]
 
 
+async def test_while_nobody_speaks_packets_are_longer_and_a_voice_ends_that_at_once():
+    a_second = "." * 50
+    assert (await heard(a_second + "." * 25 + "..vvvv"))[-4:] == [240, 240, 100, 80]
+
+
+async def test_silence_inside_of_a_turn_goes_in_short_packets_however_long_it_is():
+    service = Listening()
+    await service.sound("vvvv")
+    await service.flux("StartOfTurn", "How")
+    await service.sound("." * 80)
+    assert set(service.packets_ms) == {80}
+
+
+async def test_silence_need_not_be_heard_again_by_a_new_connection():
+    service = Listening()
+    await service.sound("." * 50 + "." * 240 + "vvvv")
+    assert sum(len(frame.audio) for frame in service._lately) // 16 < 1200
+
+
 async def spoken_to(words: str) -> Listening:
     """A turn is under way, and these are its words so far."""
     service = Listening(guess_after_ms=80)
