@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     eager_end_of_turn: bool = True
     guess_after_quiet_ms: Annotated[int, Field(ge=0, le=500)] = 80
     openai_model: str = "gpt-4.1-mini"
+    openai_hedge_after_ms: Annotated[int, Field(ge=0, le=4000)] = 900
     openai_second_model: str = "gpt-4.1-nano"
     openai_second_base_url: str = ""
     openai_second_api_key: SecretStr = SecretStr("")

@@ -1,7 +1,8 @@
 """One question, several models: the first that begins to answer is listened to.
 
-A model that has said nothing for `FIRST_S` is not waited for any longer alone: the next is asked as well. One that
-failed lately is asked last (`Breaker`).
+A model that has said nothing for `FIRST_S` is not waited for any longer alone: the next is asked as well, and before
+that the same one again ("hedged requests": Dean and Barroso, The Tail at Scale, 2013). One that failed lately is asked
+last (`Breaker`).
 """
 
 from __future__ import annotations
@@ -61,22 +62,29 @@ class Answer:
         await self._stream.close()
 
 
-async def first_answer(rungs: Sequence[Rung], params: dict[str, Any], tape: Tape | None = None) -> Answer:
-    """Ask until one answers. Raises what the last of them raised, TimeoutError when none has said a word."""
-    waiting = [*sorted(rungs, key=lambda rung: rung.breaker.is_open)]
+async def first_answer(
+    rungs: Sequence[Rung], params: dict[str, Any], tape: Tape | None = None, *, hedge_s: float = 0.0
+) -> Answer:
+    """Ask until one answers. Raises what the last of them raised, TimeoutError when none has said a word.
+
+    With `hedge_s`, a first model that has said nothing by then is asked the same once more, and the quicker of the two
+    answers is taken: how long a model takes differs more from request to request than from model to model.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    plan = [_Step(began + at, rung) for at, rung in _times(rungs, hedge_s)]
     asked: dict[asyncio.Task[Answer], Rung] = {}
-    until = asyncio.get_running_loop().time() + LAST_S
     failure: Exception = TimeoutError("no model has begun to answer")
     try:
-        while waiting or asked:
-            if waiting:
-                rung = waiting.pop(0)
+        while plan or asked:
+            if plan and (not asked or plan[0].at <= loop.time()):
+                rung = plan.pop(0).rung
                 asked[asyncio.create_task(_begun(rung, params, tape), name=f"asking {rung.name}")] = rung
-            left = until - asyncio.get_running_loop().time()
-            if left <= 0:
+            until = min(began + LAST_S, plan[0].at if plan else began + LAST_S)
+            if loop.time() >= began + LAST_S:
                 break
             done, _ = await asyncio.wait(
-                asked, timeout=min(FIRST_S, left) if waiting else left, return_when=asyncio.FIRST_COMPLETED
+                asked, timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
                 rung = asked.pop(task)
@@ -84,11 +92,30 @@ async def first_answer(rungs: Sequence[Rung], params: dict[str, Any], tape: Tape
                     return task.result()
                 rung.breaker.failed()
                 failure = why if isinstance(why, Exception) else failure
-        for rung in asked.values():
+                # Who refused is not asked again; whoever is left is asked at once.
+                plan = [_Step(began, step.rung) for step in plan if step.rung is not rung]
+        for rung in {id(rung): rung for rung in asked.values()}.values():
             rung.breaker.failed()
         raise failure
     finally:
         await _let_go(asked)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Whom to ask, and when at the latest."""
+
+    at: float
+    rung: Rung
+
+
+def _times(rungs: Sequence[Rung], hedge_s: float) -> list[tuple[float, Rung]]:
+    """Seconds from the beginning, in order."""
+    best_first = sorted(rungs, key=lambda rung: rung.breaker.is_open)
+    times = [(place * FIRST_S, rung) for place, rung in enumerate(best_first)]
+    if hedge_s and best_first and not best_first[0].breaker.is_open:
+        times.append((hedge_s, best_first[0]))
+    return sorted(times, key=lambda time: time[0])
 
 
 async def _let_go(asked: dict[asyncio.Task[Answer], Rung]) -> None:

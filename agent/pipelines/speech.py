@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from cartesia import AsyncCartesia
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 from pipecat.frames.frames import (
     AggregatedTextProgressFrame,
     Frame,
@@ -50,6 +50,7 @@ from agent.recording.tape import Tape
 from agent.recording.witness import Socket, WitnessedSocket
 from agent.settings import Settings
 
+KEPT_OPEN_S = 60.0
 EAGER_THRESHOLD = 0.5
 """Flux's confidence at which it predicts the end of a turn; Pipecat's default for eager end-of-turn."""
 
@@ -66,10 +67,18 @@ class CallSpeech:
 class SharedClientLLM(OpenAILLMService):
     """Pipecat's OpenAI service on the process's client: building one per call stalls every other call ~30 ms."""
 
-    def __init__(self, client: AsyncOpenAI, rungs: Sequence[Rung], tape: Tape | None = None, **kwargs: Any) -> None:
-        """`rungs`: the models to ask, the best first."""
+    def __init__(
+        self,
+        client: AsyncOpenAI,
+        rungs: Sequence[Rung],
+        tape: Tape | None = None,
+        *,
+        hedge_s: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        """`rungs`: the models to ask, the best first; `hedge_s` as `first_answer` has it."""
         self._shared = client
-        self._rungs = rungs
+        self._rungs, self._hedge_s = rungs, hedge_s
         self._tape = tape
         self._answered = asyncio.Event()
         self._answered.set()
@@ -113,7 +122,7 @@ class SharedClientLLM(OpenAILLMService):
             convert_developer_to_user=not self.supports_developer_role,
         )
         params = cast("dict[str, Any]", self.build_chat_completion_params(asked))
-        return await first_answer(self._rungs, params, self._tape)
+        return await first_answer(self._rungs, params, self._tape, hedge_s=self._hedge_s)
 
     async def speak(self, text: str) -> None:
         """Have words of ours spoken, as an answer of their own after the model's.
@@ -301,6 +310,7 @@ class SpeechStack:
             self._openai,
             self._rungs,
             tape,
+            hedge_s=self._settings.openai_hedge_after_ms / 1000,
             metrics=FirstBytes(),
             settings=OpenAILLMService.Settings(
                 model=self._settings.openai_model,
@@ -322,14 +332,23 @@ class SpeechStack:
 
 
 def _client(settings: Settings, base_url: str, key: SecretStr) -> AsyncOpenAI:
-    """A client that does not try again by itself: its waits would be dead air, and there is another model."""
+    """A client that does not try again by itself: its waits would be dead air, and there is another model.
+
+    Its connections outlast the pauses of a call; httpx's own five seconds would have every other turn dial anew.
+    """
     timeout = Timeout(60.0, connect=settings.vendor_connect_s)
+    usual = DEFAULT_CONNECTION_LIMITS  # of whichever httpx the SDK brings
+    limits = type(usual)(
+        max_connections=usual.max_connections,
+        max_keepalive_connections=usual.max_keepalive_connections,
+        keepalive_expiry=KEPT_OPEN_S,
+    )
     return AsyncOpenAI(
         api_key=key.get_secret_value(),
         base_url=base_url,
         max_retries=0,
         timeout=timeout,
-        http_client=DefaultAsyncHttpxClient(timeout=timeout),
+        http_client=DefaultAsyncHttpxClient(timeout=timeout, limits=limits),
     )
 
 

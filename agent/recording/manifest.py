@@ -22,6 +22,7 @@ TAPED_SETTINGS = (
     "eager_end_of_turn",
     "guess_after_quiet_ms",
     "openai_model",
+    "openai_hedge_after_ms",
     "openai_second_model",
     "cartesia_model",
     "cartesia_voice",

@@ -48,8 +48,22 @@ class Model:
         return self.stream
 
 
-async def answer_of(*models: Model) -> list[str]:
-    answer = await first_answer([model.rung for model in models], {})
+class Twice(Model):
+    """Asked again, it answers with the next of its streams."""
+
+    def __init__(self, name: str, *streams: Stream | Exception) -> None:
+        super().__init__(name, streams[0])
+        self.streams = list(streams)
+        self.times: list[float] = []
+
+    async def _ask(self, _: dict[str, Any], __: object) -> Stream:
+        self.times.append(asyncio.get_running_loop().time())
+        self.stream = self.streams.pop(0)
+        return await super()._ask(_, __)
+
+
+async def answer_of(*models: Model, hedge_s: float = 0.0) -> list[str]:
+    answer = await first_answer([model.rung for model in models], {}, hedge_s=hedge_s)
     words = [cast(str, cast(ChatCompletionChunk, chunk)) async for chunk in answer]
     await answer.close()
     return words
@@ -77,6 +91,47 @@ async def test_when_it_is_late_the_second_is_asked_as_well_and_the_loser_is_clos
 async def test_the_first_may_still_win():
     slow = Stream((FIRST_S + 0.2, "slow"))
     assert await answer_of(Model("a", slow), Model("b", Stream((2.0, "slower")))) == ["slow"]
+
+
+@on_virtual_clock
+async def test_a_late_model_is_asked_once_more_and_the_quicker_answer_is_taken():
+    late = Stream((30.0, "late"))
+    model, second = Twice("a", late, Stream((0.3, "quick"))), Model("b", Stream())
+    assert await answer_of(model, second, hedge_s=0.9) == ["quick"]
+    assert model.times[1] - model.times[0] == pytest.approx(0.9)
+    assert second.asked_at is None
+    assert late.closed
+    assert not model.breaker.is_open
+
+
+@on_virtual_clock
+async def test_one_that_answers_in_time_is_asked_once():
+    model = Twice("a", Stream((0.8, "in time")))
+    assert await answer_of(model, hedge_s=0.9) == ["in time"]
+
+
+@on_virtual_clock
+async def test_when_both_of_its_answers_are_late_the_second_model_is_asked_as_well():
+    model, second = Twice("a", Stream((30, "")), Stream((30, ""))), Model("b", Stream((0.1, "second")))
+    assert await answer_of(model, second, hedge_s=0.9) == ["second"]
+    assert second.asked_at is not None
+    assert second.asked_at - model.times[0] == pytest.approx(FIRST_S)
+
+
+@on_virtual_clock
+async def test_who_refuses_is_not_asked_once_more():
+    model, second = Twice("a", OSError("no")), Model("b", Stream((0.1, "yes")))
+    assert await answer_of(model, second, hedge_s=0.9) == ["yes"]
+    assert second.asked_at == model.times[0]
+
+
+@on_virtual_clock
+async def test_one_late_question_counts_once_against_a_model_however_often_it_was_asked():
+    model = Twice("a", *(Stream((60, "")) for _ in range(2 * FAILURES)))
+    for _ in range(FAILURES - 1):
+        with pytest.raises(TimeoutError):
+            await answer_of(model, hedge_s=0.9)
+    assert not model.breaker.is_open
 
 
 @on_virtual_clock
