@@ -50,7 +50,7 @@ check: $(STAMP) ## Lint (security, too), format, types, the direction of imports
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) scripts/audit.py
 
-serve: $(STAMP) $(PAGE) ## Answer real calls, with the keys in .env (docs/going-live.md)
+serve: $(STAMP) $(PAGE) ## Answer real calls, with the keys in .env (docs/going-live.md); WORKERS=4 for four cores
 	@$(WITH_ENV) exec $(PY) server.py
 
 doctor: $(STAMP) ## Check keys, address, store and one emulated call, each with its remedy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -34,6 +35,7 @@ from agent.telephony.sms import ReplyDesk, sms_router
 from agent.telephony.twilio import Signatures
 from agent.telephony.webhook import voice_router
 from agent.wiring import check_store, open_services, utc_now
+from agent.workers import become
 from dashboard_bridge.api import ApiPlugs, api_router
 from dashboard_bridge.app import Plugs, create_bridge_app
 from dashboard_bridge.door import Door
@@ -180,10 +182,23 @@ def uvicorn_config(settings: Settings, app: FastAPI | None = None) -> uvicorn.Co
     )
 
 
-def bound_socket(config: uvicorn.Config, dead_after_ms: int = DEAD_AFTER_MS) -> socket.socket:
-    """The socket to listen on. A peer that takes no data for so long is cut off by the kernel: closing would wait for
-    what is still to be sent, and a browser that never reads would hold its connection for good."""
-    listening = config.bind_socket()
+def bound_socket(
+    config: uvicorn.Config, dead_after_ms: int = DEAD_AFTER_MS, *, is_shared: bool = False
+) -> socket.socket:
+    """The socket to listen on; `is_shared`: others may listen on the same port.
+
+    A peer that takes no data for so long is cut off by the kernel: closing would wait for what is still to be sent, and
+    a browser that never reads would hold its connection for good.
+    """
+    if is_shared:
+        family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+        try:
+            listening = socket.create_server((config.host, config.port), family=family, reuse_port=True)
+        except OSError as why:  # as uvicorn has it for a port of its own
+            logger.error(why)
+            sys.exit(1)
+    else:
+        listening = config.bind_socket()
     if sys.platform == "linux":
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, dead_after_ms)
     return listening
@@ -192,7 +207,9 @@ def bound_socket(config: uvicorn.Config, dead_after_ms: int = DEAD_AFTER_MS) -> 
 class DrainingServer(uvicorn.Server):
     """Lets running calls finish before their sockets are closed. Asked a second time, it goes at once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, parent: int | None = None) -> None:
+        """`parent`: the process without which it is not to go on."""
+        self._parent = parent
         self._app = create_app(settings)
         self._drain_s = settings.drain_s
         super().__init__(uvicorn_config(settings, self._app))
@@ -203,6 +220,10 @@ class DrainingServer(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_EVERY, *THEN_EVERY)
+
+    async def on_tick(self, counter: int) -> bool:
+        is_orphan = self._parent is not None and os.getppid() != self._parent
+        return await super().on_tick(counter) or is_orphan
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         services: Services | None = getattr(self._app.state, "services", None)
@@ -215,16 +236,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until stopped. Exit code 2: not startable as configured; every problem is named."""
     parser = argparse.ArgumentParser(description="Answer calls, and show them on dashboards.")
     parser.add_argument("--only", choices=["bridge"], help="bridge: dashboards alone, for calls of other processes")
-    only_bridge = parser.parse_args(arguments).only == "bridge"
+    parser.add_argument("--worker-of", type=int, metavar="PID", help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    only_bridge = asked.only == "bridge"
     try:
         settings = read_settings()
-        if only_bridge and not settings.redis_url.get_secret_value():
-            raise SettingsError(["REDIS_URL is not set: a bridge by itself hears of calls through Redis"])
-        if not only_bridge:
-            settings.require_vendor_keys()
-        if settings.redis_url.get_secret_value():
-            secret_for(settings)
-            operator_token_for(settings)
+        _require(settings, only_bridge=only_bridge)
     except SettingsError as why:
         for problem in why.problems:
             print(f"chairside: {problem}", file=sys.stderr)
@@ -238,12 +255,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ChairsideError as why:
         print(f"chairside: {why}", file=sys.stderr)
         return 1
+    if settings.workers > 1 and not only_bridge and asked.worker_of is None:
+        become(settings.workers, [sys.executable, __file__, "--worker-of", str(os.getpid())])
     if only_bridge:
         server = uvicorn.Server(uvicorn_config(settings, create_bridge(settings)))
     else:
-        server = DrainingServer(settings)
-    server.run(sockets=[bound_socket(server.config)])
+        server = DrainingServer(settings, parent=asked.worker_of)
+    server.run(sockets=[bound_socket(server.config, is_shared=asked.worker_of is not None)])
     return 0
+
+
+def _require(settings: Settings, *, only_bridge: bool) -> None:
+    """Raises SettingsError for what is missing, or does not go together."""
+    redis = settings.redis_url.get_secret_value()
+    if only_bridge and not redis:
+        raise SettingsError(["REDIS_URL is not set: a bridge by itself hears of calls through Redis"])
+    if not only_bridge:
+        settings.require_vendor_keys()
+        if settings.workers > 1 and not redis:
+            raise SettingsError(
+                ["REDIS_URL is not set: each of several workers hears of the others' calls through Redis"]
+            )
+        if settings.workers > 1 and settings.port == 0:
+            raise SettingsError(["PORT is 0: several workers need one they can share"])
+    if redis:
+        secret_for(settings)
+        operator_token_for(settings)
 
 
 if __name__ == "__main__":

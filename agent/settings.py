@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:5001"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 5001
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     environment: Literal["development", "production"] = "development"
 
