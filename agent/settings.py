@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     nova_model: str = "nova-3"
     eager_end_of_turn: bool = True
     guess_after_quiet_ms: Annotated[int, Field(ge=0, le=500)] = 80
+    guess_while_speaking: bool = False
     openai_model: str = "gpt-4.1-mini"
     openai_hedge_after_ms: Annotated[int, Field(ge=0, le=4000)] = 900
     openai_second_model: str = "gpt-4.1-nano"

@@ -43,7 +43,6 @@ LATE_MS = 10.0
 AGAIN = 2
 HOLE_MS, ADDED_MS = 60.0, 200.0
 """What a full core may not do: a hole in a voice as long as this, answers so much later than to a single caller."""
-RECORDED_CALLS = 10
 COUGH_S = 8.0
 """How long after a noise one listens for the agent."""
 BEFORE_TALKING_OVER_S = 1.2
@@ -121,9 +120,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def measure(asked: argparse.Namespace) -> Measured:
     """One of the measurements below."""
+    return await measured(MEASURES[asked.what], asked)
+
+
+async def measured(work: Callable[[Bench], Awaitable[None]], asked: argparse.Namespace) -> Measured:
+    """What it finds, on a stage of its own and off the servers' core."""
     to_load_core()
     async with opened(asked) as bench:
-        await MEASURES[asked.what](bench)
+        await work(bench)
     return told(bench)
 
 
@@ -168,11 +172,11 @@ def _sides(bench: Bench) -> tuple[Name, ...]:
     return (bench.asked.only,) if bench.asked.only else NAMES
 
 
-def _rounds(bench: Bench, usual: int, quick: int) -> int:
+def rounds_of(bench: Bench, usual: int, quick: int) -> int:
     return bench.asked.rounds or (quick if bench.asked.quick else usual)
 
 
-def _median(values: Sequence[float]) -> float | None:
+def median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
@@ -232,8 +236,8 @@ async def greeting(bench: Bench) -> None:
         async with a_call(side) as line:
             return [(await line.voice_arrives(line.started_at) - line.started_at) * 1000]
 
-    found = await both(bench, one, _rounds(bench, 20, 2))
-    bench.row("greeting_ms", "ms", _median(found["ours"]), _median(found["stock"]), len(found["ours"]))
+    found = await both(bench, one, rounds_of(bench, 20, 2))
+    bench.row("greeting_ms", "ms", median(found["ours"]), median(found["stock"]), len(found["ours"]))
 
 
 # Answers
@@ -254,24 +258,24 @@ async def latency(bench: Bench) -> None:
     turns: dict[Name, list[Turn]] = {}
 
     async def three(side: Side) -> list[Turn]:
-        told = await asyncio.gather(*(_two_turns(side, bench, at * 1.7) for at in range(3)))
+        told = await asyncio.gather(*(two_turns(side, bench, at * 1.7) for at in range(3)))
         return [turn for turns in told for turn in turns]
 
-    turns = await both(bench, three, _rounds(bench, 6, 1))
+    turns = await both(bench, three, rounds_of(bench, 6, 1))
     ms: dict[tuple[Name, str], list[float]] = defaultdict(list)
     for name, many in turns.items():
         for turn in many:
             ms[name, turn.kind].append(turn.ms)
     plain, tool = (tuple(ms[name, kind] for name in NAMES) for kind in ("plain", "tool"))
-    bench.row("turn_plain_ms", "ms", *map(_median, plain), n=len(plain[0]))
+    bench.row("turn_plain_ms", "ms", *map(median, plain), n=len(plain[0]))
     bench.row("turn_plain_p95_ms", "ms", *map(_p95, plain), n=len(plain[0]))
-    bench.row("turn_tool_ms", "ms", *map(_median, tool), n=len(tool[0]))
+    bench.row("turn_tool_ms", "ms", *map(median, tool), n=len(tool[0]))
     bench.notes["model_requests"] = len(bench.stage.openai.requests) - requests
     bench.notes["speech_requests"] = bench.stage.cartesia.spoken - tokens
     bench.notes["turns"] = {name: [(turn.kind, round(turn.ms)) for turn in many] for name, many in turns.items()}
 
 
-async def _two_turns(side: Side, bench: Bench, after_s: float) -> list[Turn]:
+async def two_turns(side: Side, bench: Bench, after_s: float) -> list[Turn]:
     await asyncio.sleep(after_s)
     async with a_call(side) as line:
         await line.agent_done(line.started_at)
@@ -302,12 +306,12 @@ async def bargein(bench: Bench) -> None:
         interrupted, coughed = await asyncio.gather(_interruption(side, bench), _cough(side, bench))
         return [TalkedOver(*interrupted, coughed)]
 
-    found = await both(bench, one, _rounds(bench, 8, 1))
+    found = await both(bench, one, rounds_of(bench, 8, 1))
     each = {name: [asdict(talked) for talked in many] for name, many in found.items()}
     for name, value, of in (
-        ("cough_dead_air_ms", _median, "dead_air_ms"),
+        ("cough_dead_air_ms", median, "dead_air_ms"),
         ("bargein_clear_ms", _p95, "cleared_ms"),
-        ("queued_at_clear_ms", _median, "queued_ms"),
+        ("queued_at_clear_ms", median, "queued_ms"),
     ):
         ours, stock = ([talked[of] for talked in each[side]] for side in NAMES)
         bench.row(name, "ms", value(ours), value(stock), len(ours))
@@ -594,11 +598,11 @@ async def _slope(side: Side, calls: int) -> float:
 async def startup(bench: Bench) -> None:
     """What the first caller of a process waits for, greeting and answer together, against later ones."""
     ratio: dict[Name, list[float]] = {"ours": [], "stock": []}
-    rounds = _rounds(bench, 3, 1)
+    rounds = rounds_of(bench, 3, 1)
     for _ in range(rounds):
         for name in _sides(bench):
             ratio[name].append(await bench.round(lambda name=name: _first_to_later(name, bench)))
-    bench.row("first_call_ratio", "", _median(ratio["ours"]), _median(ratio["stock"]), rounds)
+    bench.row("first_call_ratio", "", median(ratio["ours"]), median(ratio["stock"]), rounds)
 
 
 async def _first_to_later(name: Name, bench: Bench) -> float:
@@ -616,34 +620,6 @@ async def _waits(side: Side, bench: Bench) -> float:
         return greeted + (await _turn(line, "plain", bench.words)).ms
 
 
-# Recording
-
-
-async def recording(bench: Bench) -> None:
-    """The same server with and without tapes, on the same core, a round each in turn."""
-    rounds, window_s = (1, 6.0) if bench.asked.quick else (5, 20.0)
-    cost: list[float] = []
-    wait: list[float] = []
-    async with (
-        running("ours", bench.stage, records_calls=True) as taped,
-        running("ours", bench.stage) as plain,
-    ):
-        for side in (taped, plain):
-            await warmed(side, bench)
-        for number in range(rounds):
-            order = (taped, plain) if number % 2 else (plain, taped)
-            crowds = [(side, await crowd_of(bench, side, RECORDED_CALLS, window_s)) for side in order]
-            with_it, without = (next(crowd for side, crowd in crowds if side is at) for at in (taped, plain))
-            cost.append(with_it.cpu_s_per_call_minute / without.cpu_s_per_call_minute)
-            wait.append(with_it.medians()["plain"] / without.medians()["plain"])
-            told = {name: round(crowd.cpu_s_per_call_minute, 3) for name, crowd in (("on", with_it), ("off", without))}
-            waits = {name: round(crowd.medians()["plain"]) for name, crowd in (("on", with_it), ("off", without))}
-            say(f"recording: CPU s a call-minute {told}, plain turns {waits} ms")
-            bench.notes.setdefault("recording", []).append({"cpu_s_per_call_minute": told, "turn_plain_ms": waits})
-    bench.row("recording_cpu_ratio", "", _median(cost), None, rounds)
-    bench.row("recording_turn_ratio", "", _median(wait), None, rounds)
-
-
 MEASURES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "greeting": greeting,
     "latency": latency,
@@ -651,7 +627,6 @@ MEASURES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "capacity": capacity,
     "memory": memory,
     "startup": startup,
-    "recording": recording,
 }
 
 

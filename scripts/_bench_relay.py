@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import json
 import socket
 import statistics
 import sys
-import tempfile
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from _bench import Figure, Measured, spread
 from _bench_relay_load import Load
 from _house import ROOT, load_samples
 from _scene import read_scenario
+from _servers import redis_server
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
@@ -193,7 +192,7 @@ async def bench(asked: argparse.Namespace) -> tuple[dict[str, Any], list[Ringing
     for apart in (False, True):
         names = [name for name in asked.runs if RUNS[name].apart is apart]
         if names:
-            with _redis() if apart else nullcontext("") as redis_url:
+            with redis_server() if apart else nullcontext("") as redis_url:
                 rounds, callers = await session(names, asked, redis_url)
             runs |= {name: median(told) for name, told in rounds.items()}
             ringing.append(callers)
@@ -238,15 +237,6 @@ async def _serve(settings: Settings, stack: AsyncExitStack) -> Child:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
-
-
-@contextmanager
-def _redis() -> Generator[str]:
-    """A Redis of the bench's own, by the rig of the tests."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    rig = importlib.import_module("rig.redis")
-    with tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder, rig.running(Path(folder)) as server:
-        yield server.url
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

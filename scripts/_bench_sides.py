@@ -169,14 +169,18 @@ class Side:
 
     @property
     def cpu_s(self) -> float:
-        """Processor time used so far."""
-        times = self.process.cpu_times()
-        return times.user + times.system
+        """Processor time used so far, its workers' included."""
+        times = [process.cpu_times() for process in self._all]
+        return sum(at.user + at.system for at in times)
 
     @property
     def rss_mb(self) -> float:
-        """Memory in RAM, in MB of a million bytes."""
-        return self.process.memory_info().rss / 1e6
+        """Memory in RAM, in MB of a million bytes, its workers' included."""
+        return sum(process.memory_info().rss for process in self._all) / 1e6
+
+    @property
+    def _all(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import aiohttp
@@ -170,6 +171,15 @@ def supabase_project(name: str) -> Generator[Any]:
         project.running(cluster, name, project.migrate) as rig,
     ):
         yield rig
+
+
+@contextmanager
+def redis_server() -> Generator[str]:
+    """A Redis of `tests/rig`, started here; its URL."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    rig = importlib.import_module("rig.redis")
+    with TemporaryDirectory(prefix="chairside-redis-") as folder, rig.running(Path(folder)) as server:
+        yield server.url
 
 
 class PatientCaller(Caller):

@@ -4,6 +4,7 @@
     python scripts/bench.py relay [--rounds 5] [--seconds 30] [--runs rooms20x10 redis2] [--json FILE]
     python scripts/bench.py bookings [--rounds 20] [--bookers 50] [--backend both] [--json FILE]
     python scripts/bench.py greeting|latency|bargein|capacity|memory|startup [--quick] [--json FILE]
+    python scripts/bench.py recording|speculation|workers [--quick] [--json FILE]
     python scripts/bench.py all [--quick] [--json FILE]
 
 Calls are measured on ours and on a plain Pipecat bot side by side (`_bench_calls.py`). Else one file a measurement:
@@ -43,9 +44,14 @@ CALLS = {
     "capacity": "how many calls a core holds, what one costs, and what becomes of too many",
     "memory": "what a call adds, and what a thousand leave behind",
     "startup": "what the first caller of a process waits for",
-    "recording": "what recording adds to a call's cost and to its answers, in alternating rounds",
 }
 """All in `_bench_calls.py`, one JSON form: rows."""
+VARIANTS = {
+    "recording": "what recording adds to a call's cost and to its answers, in alternating rounds",
+    "speculation": "what it gains to begin an answer early, and what is asked of the vendors for it",
+    "workers": "what a second worker on the same core costs",
+}
+"""All in `_bench_variants.py`: rows without another side."""
 SLOWLY = ("greeting", "latency")
 """Measured again with vendors at their published medians."""
 USUAL = {"relay": ("--rounds", "2", "--seconds", "15")}
@@ -75,12 +81,12 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """Only the measurement that was named is loaded: some load the whole pipeline."""
     parser = argparse.ArgumentParser(description="Measure the house on this machine.")
     commands = parser.add_subparsers(dest="what", required=True)
-    for name, about in {**MEASUREMENTS, **CALLS, "all": "every measurement with its defaults"}.items():
+    for name, about in {**MEASUREMENTS, **CALLS, **VARIANTS, "all": "every measurement with its defaults"}.items():
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument(
             "--json", nargs="?", const="-", metavar="FILE", help="figures on standard output or in FILE"
         )
-        if name in CALLS or name == "all":
+        if name in (*CALLS, *VARIANTS, "all"):
             command.add_argument("--svg", metavar="FILE", help="the rows of calls as a picture")
         if name == "all":
             command.add_argument("--quick", action="store_true", help="a few calls and nothing else: some five minutes")
@@ -106,12 +112,12 @@ def _all(quick: bool) -> dict[str, Any]:
     """Each by its name, in a process of its own, so that none pays for another's memory. Those of calls are rows."""
     told: dict[str, Any] = {"rows": [], "published": [], "conditions": {}}
     with observed() as machine, tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder:
-        for name in CALLS:
+        for name in (*CALLS, *VARIANTS):
             found = _in_its_process(name, ["--quick"] if quick else [], folder)
             told["rows"] += found["rows"]
             told["conditions"][name] = found["conditions"]
         for name in () if quick else SLOWLY:
-            told["published"] += _in_its_process(name, ["--vendors", "published", "--rounds", "3"], folder)["rows"]
+            told["published"] += _in_its_process(name, ["--vendors", "published", "--rounds", "8"], folder)["rows"]
         for name in () if quick else MEASUREMENTS:
             told[name] = _in_its_process(name, USUAL.get(name, ()), folder)
     return {**told, "machine": asdict(machine)}
@@ -124,7 +130,8 @@ def _in_its_process(name: str, more: Sequence[str], folder: str) -> Any:
 
 
 def _module(name: str) -> Any:
-    return import_module("_bench_calls" if name in CALLS else f"_bench_{name}")
+    rooms = {**dict.fromkeys(CALLS, "_bench_calls"), **dict.fromkeys(VARIANTS, "_bench_variants")}
+    return import_module(rooms.get(name, f"_bench_{name}"))
 
 
 def _write(text: str, where: str) -> None:

@@ -57,7 +57,8 @@ class Problem(ValueError):
 
 
 class Cartesia(Vendor):
-    """The emulated text-to-speech vendor. `spoken` counts generated transcripts; `requests` holds bodies."""
+    """The emulated text-to-speech vendor. `spoken` counts generated transcripts, `characters` what it would bill;
+    `requests` holds bodies."""
 
     name = "cartesia"
 
@@ -66,6 +67,7 @@ class Cartesia(Vendor):
         self.key = key
         self.latencies = latencies
         self.spoken = 0
+        self.characters = 0
         self.renderings: deque[Rendering] = deque(maxlen=50)
 
     @property
@@ -110,6 +112,7 @@ class Cartesia(Vendor):
         except Problem as why:
             return self._refuse(why, request)
         self.spoken += 1
+        self.characters += len(str(body.get("transcript", "")))
         audio = _as_it_comes(rendering.audio, connection_of(request))
         length_ms = len(rendering.audio) / rendering.bytes_per_ms
         await asyncio.sleep((self.latencies.first_chunk_ms + length_ms / self.latencies.speed) / 1000)
@@ -217,6 +220,7 @@ class _Context:
         later = self._spoken_ms > 0
         rendering = render(request, text, lead_ms=_BETWEEN_MS if later else 0)
         self._vendor.spoken += 1
+        self._vendor.characters += len(text)
         self._vendor.renderings.append(rendering)
         await asyncio.sleep(0 if later else max(0.0, first_at - loop.time()))
         size = int(speeds.chunk_ms * rendering.bytes_per_ms)

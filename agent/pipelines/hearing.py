@@ -69,10 +69,19 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
 
     Its own prediction of a turn's end comes a quarter of a second after the last voice. Most of that is the silence it
     needs to be sure of; to begin an answer that is held until the turn's end is confirmed, and dropped when the words
-    change, a shorter one will do: that is the guess, at `guess_after_ms` of silence (0: none).
+    change, a shorter one will do: that is the guess, at `guess_after_ms` of silence (0: none). With
+    `guess_while_speaking` every change of the words is a guess.
     """
 
-    def __init__(self, *, intake: Intake, guess_after_ms: int = 0, second_url: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        guess_after_ms: int = 0,
+        guess_while_speaking: bool = False,
+        second_url: str = "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self._intake = intake
         self.be_impatient()
@@ -86,6 +95,7 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         """What was sent since a turn was last told of."""
         self._told_at = 0
         self._guess_after_ms = guess_after_ms
+        self._guesses_while_speaking = guess_while_speaking
         self._same = NormalizedMatch()
         self._wanted: str | None = None
         self._guessed: str | None = None
@@ -251,7 +261,7 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
 
     async def _handle_update(self, transcript: str, data: dict[str, Any]) -> None:
         await super()._handle_update(transcript, data)
-        if self._is_quiet:
+        if self._is_quiet or self._guesses_while_speaking:
             await self._guess()
         elif self._wanted is not None and not self._same.matches(self._wanted, transcript):
             await self._want(None)

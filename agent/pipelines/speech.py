@@ -267,6 +267,7 @@ class SpeechStack:
             url=f"{self._settings.deepgram_base_url}/v2/listen",
             enable_eager_end_of_turn=eager,
             guess_after_ms=self._settings.guess_after_quiet_ms if eager else 0,
+            guess_while_speaking=eager and self._settings.guess_while_speaking,
             second_url=f"{self._settings.deepgram_base_url}/v1/listen?{self._nova_query(key_terms)}",
             # Flux decides turns itself; nothing behind it needs the audio.
             audio_passthrough=False,

@@ -21,6 +21,7 @@ TAPED_SETTINGS = (
     "nova_model",
     "eager_end_of_turn",
     "guess_after_quiet_ms",
+    "guess_while_speaking",
     "openai_model",
     "openai_hedge_after_ms",
     "openai_second_model",

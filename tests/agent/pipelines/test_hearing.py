@@ -15,12 +15,13 @@ BLOCK = b"\0" * 320
 class Listening(DeepgramOnLine):
     """Keeps what would go to the vendor, and what is guessed: the words, or None for a withdrawal."""
 
-    def __init__(self, guess_after_ms: int = 0) -> None:
+    def __init__(self, guess_after_ms: int = 0, *, guess_while_speaking: bool = False) -> None:
         super().__init__(
             intake=Intake(Redactor(), None),
             api_key="none",
             enable_eager_end_of_turn=True,
             guess_after_ms=guess_after_ms,
+            guess_while_speaking=guess_while_speaking,
         )
         self.is_open = True
         self.packets_ms: list[int] = []
@@ -113,6 +114,18 @@ async def test_a_short_silence_begins_an_answer_once_and_flux_adds_none_of_its_o
     await service.flux("EagerEndOfTurn", "How much is it?")
     await service.flux("EndOfTurn", "How much is it?")
     assert service.guesses == ["How much is it?"]
+
+
+async def test_while_a_caller_speaks_every_change_of_the_words_may_be_a_guess():
+    service = Listening(guess_while_speaking=True)
+    await service.sound("vvvv")
+    await service.flux("StartOfTurn", "How")
+    for words in ("How", "How much", "how much", "How much is it"):
+        await service.flux("Update", words)
+        await service.taken_up()
+    assert service.guesses == ["How much", None, "How much is it"]
+    await service.flux("EndOfTurn", "How much is it?")
+    assert service.guesses == ["How much", None, "How much is it"]
 
 
 async def test_more_words_withdraw_it_and_the_next_silence_begins_another():
