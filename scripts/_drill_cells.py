@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from agent.emulators.faults import Fault, FaultKind, Moment
@@ -121,7 +122,9 @@ def matrix() -> list[Cell]:
 
 
 def sample_of(cells: Sequence[Cell]) -> list[Cell]:
-    """Some of those on the virtual clock, spread over the matrix."""
+    """Some of those on the virtual clock, spread over the matrix and over the moments."""
     inside = [cell for cell in cells if not cell.is_store]
-    step = max(1, len(inside) // SAMPLED) | 1
+    step = max(1, len(inside) // SAMPLED)
+    while gcd(step, len(MOMENTS)) > 1:
+        step += 1
     return [inside[index * step % len(inside)] for index in range(min(SAMPLED, len(inside)))]

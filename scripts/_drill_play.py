@@ -60,13 +60,18 @@ PUT_THROUGH: dict[str, Any] = {
 }
 
 
-async def play(cell: Cell) -> Result:
-    """Make the call of a cell that needs no outside process."""
+async def at_once() -> None:
+    """What a call waits for that waits for no others."""
+
+
+async def play(cell: Cell, *, may_ring: Callable[[], Awaitable[None]] = at_once) -> Result:
+    """Make the call of a cell that needs no outside process, once its house is open and `may_ring` returns."""
     script = PUT_THROUGH if cell.vendor == "twilio" and cell.moment == "tool" else CALL
     scenario = parse_scenario({**script, "faults": [cell.order()]})
     furnish = _without_transfer if cell.vendor in WITHOUT_TRANSFER else load_samples
     async with open_house([scenario], furnish=furnish, clock=virtual_clock.now) as (theatre, backstage):
         await backstage.greetings_ready(2)
+        await may_ring()
         return await call(cell, scenario, theatre, backstage)
 
 
@@ -96,6 +101,21 @@ async def call(
         silence, where = longest_silence(report, events, theatre.stage.openai.replies)
         note = f"[{where}; {report.end}{'; ' + report.error if report.error else ''}]"
         return Result(cell, round(silence * 1000), outcome_of(report, events), lost, doubled, note)
+
+
+class Curtain:
+    """Calls of many houses that begin together, when the last house is open: to open one keeps a core from the calls of
+    the others. They ring a little after one another, as people do."""
+
+    apart_s = 0.25
+
+    def __init__(self, calls: int) -> None:
+        self._opens = asyncio.Barrier(calls)
+
+    async def rises(self) -> None:
+        """Wait until all are ready, then for one's turn."""
+        place = await self._opens.wait()
+        await asyncio.sleep(place * self.apart_s)
 
 
 @asynccontextmanager

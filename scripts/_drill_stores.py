@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from _drill_cells import Cell, Result
-from _drill_play import CALL, call
+from _drill_play import CALL, Curtain, call
 from _house import ROOT, SAMPLES, open_house
 from _servers import supabase_project
 from pydantic import SecretStr
@@ -63,18 +63,18 @@ def _redis() -> Generator[Any]:
 
 
 async def _at_once(cells: Sequence[Cell], behind: dict[str, Any], at_once: int) -> list[Result]:
-    room = asyncio.Semaphore(at_once)
+    results: list[Result] = []
+    for first in range(0, len(cells), at_once):
+        together = [(first + place, cell) for place, cell in enumerate(cells[first : first + at_once], 1)]
+        curtain = Curtain(len(together))
+        played = (_play(cell, number, behind[cell.vendor], curtain) for number, cell in together)
+        results += await asyncio.gather(*played)
+        for result in results[first:]:
+            print(result.line(), file=sys.stderr, flush=True)
+    return results
 
-    async def one(number: int, cell: Cell) -> Result:
-        async with room:
-            result = await _play(cell, number, behind[cell.vendor])
-        print(result.line(), file=sys.stderr, flush=True)
-        return result
 
-    return list(await asyncio.gather(*(one(number, cell) for number, cell in enumerate(cells, 1))))
-
-
-async def _play(cell: Cell, number: int, behind: Any) -> Result:
+async def _play(cell: Cell, number: int, behind: Any, curtain: Curtain) -> Result:
     """One call to a shop of its own, the wire failing from the cell's moment to the call's end."""
     scenario = parse_scenario({**CALL, "to": _phone_number(number)})
     async with _wired(cell, number, behind) as (wire, overrides):
@@ -92,6 +92,7 @@ async def _play(cell: Cell, number: int, behind: Any) -> Result:
 
         async with open_house([scenario], furnish=furnish, clock=virtual_clock.now, **overrides) as (theatre, stage):
             await stage.greetings_ready(1)
+            await curtain.rises()
 
             def reached(moment: Moment) -> None:
                 if moment == cell.moment:
