@@ -23,7 +23,6 @@ from _bench import Figure, Measured, percentile
 from _bench_sides import (
     VENDOR_SETS,
     Name,
-    Refused,
     Side,
     Words,
     rules,
@@ -41,12 +40,9 @@ NAMES: tuple[Name, Name] = ("ours", "stock")
 LATE_MS = 10.0
 """A generator whose 99th percentile is later than this could not keep up: its round does not count."""
 AGAIN = 2
-HOLE_MS, ADDED_MS = 60.0, 200.0
-"""What a full core may not do: a hole in a voice as long as this, answers so much later than to a single caller."""
 COUGH_S = 8.0
 """How long after a noise one listens for the agent."""
 BEFORE_TALKING_OVER_S = 1.2
-LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 35, 50, 65, 80), "stock": (2, 4, 6, 8, 10, 12)}
 
 
 @dataclass
@@ -168,7 +164,7 @@ def told(bench: Bench) -> Measured:
     return Measured(figures, {"rows": [row.as_json() for row in bench.rows], "conditions": conditions})
 
 
-def _sides(bench: Bench) -> tuple[Name, ...]:
+def sides_of(bench: Bench) -> tuple[Name, ...]:
     return (bench.asked.only,) if bench.asked.only else NAMES
 
 
@@ -220,7 +216,7 @@ async def both(bench: Bench, work: Callable[[Side], Awaitable[list[T]]], rounds:
 async def _running(bench: Bench) -> AsyncGenerator[list[Side]]:
     """The sides asked for, each warmed by a call. The one that is not being called sleeps."""
     async with AsyncExitStack() as stack:
-        starting = (stack.enter_async_context(running(name, bench.stage)) for name in _sides(bench))
+        starting = (stack.enter_async_context(running(name, bench.stage)) for name in sides_of(bench))
         sides = list(await asyncio.gather(*starting))
         await asyncio.gather(*(warmed(side, bench) for side in sides))
         yield sides
@@ -279,12 +275,12 @@ async def two_turns(side: Side, bench: Bench, after_s: float) -> list[Turn]:
     await asyncio.sleep(after_s)
     async with a_call(side) as line:
         await line.agent_done(line.started_at)
-        plain = await _turn(line, "plain", bench.words)
+        plain = await turn_of(line, "plain", bench.words)
         await line.agent_done(plain.at)
-        return [plain, await _turn(line, "tool", bench.words)]
+        return [plain, await turn_of(line, "tool", bench.words)]
 
 
-async def _turn(line: PhoneLine, kind: str, words: Words) -> Turn:
+async def turn_of(line: PhoneLine, kind: str, words: Words) -> Turn:
     _, ended = await line.say(words.ask if kind == "plain" else words.ask_free)
     return Turn(kind, (await line.voice_arrives(ended) - ended) * 1000, ended)
 
@@ -347,251 +343,6 @@ async def _cough(side: Side, bench: Bench) -> float:
         return longest_silence(line.voices, began, time.monotonic(), cut_short=bool(line.clears))
 
 
-# Many at once
-
-
-@dataclass
-class Crowd:
-    """What came of so many calls at once, in a window of some seconds."""
-
-    calls: int
-    turns: list[Turn] = field(default_factory=list[Turn])
-    holes: list[float] = field(default_factory=list[float])
-    missed: int = 0
-    refused: int = 0
-    call_minutes: float = 0.0
-    cpu_s: float = 0.0
-    core: float = 0.0
-    live: float = 0.0
-    """How many were talking on average."""
-
-    @property
-    def cpu_s_per_call_minute(self) -> float:
-        return self.cpu_s / self.call_minutes if self.call_minutes else 0.0
-
-    def added_ms(self, alone: dict[str, float]) -> float:
-        """The 95th percentile of what callers waited longer than a single one does."""
-        added = [turn.ms - alone[turn.kind] for turn in self.turns]
-        return percentile(added, 0.95) if added else float("inf")
-
-    def medians(self) -> dict[str, float]:
-        """What callers waited, by kind of turn."""
-        ms: dict[str, list[float]] = defaultdict(list)
-        for turn in self.turns:
-            ms[turn.kind].append(turn.ms)
-        return {kind: statistics.median(many) for kind, many in ms.items()}
-
-    def p95(self) -> float:
-        return percentile([turn.ms for turn in self.turns], 0.95) if self.turns else float("inf")
-
-    def is_well(self, alone: dict[str, float]) -> bool:
-        heard = not any(hole > HOLE_MS for hole in self.holes)
-        return heard and not self.missed and self.added_ms(alone) <= ADDED_MS
-
-    def told(self, alone: dict[str, float]) -> dict[str, Any]:
-        return {
-            "calls": self.calls,
-            "turns": len(self.turns),
-            "added_p95_ms": round(self.added_ms(alone), 1),
-            "p95_ms": round(self.p95(), 1),
-            "holes_over_60_ms": sum(hole > HOLE_MS for hole in self.holes),
-            "longest_hole_ms": round(max(self.holes, default=0), 1),
-            "missed": self.missed,
-            "refused": self.refused,
-            "cpu_s_per_call_minute": round(self.cpu_s_per_call_minute, 3),
-            "core": round(self.core, 3),
-            "live": round(self.live, 1),
-        }
-
-
-class Callers:
-    """So many people who call, talk, hang up and call again after a while."""
-
-    def __init__(self, side: Side, bench: Bench, calls: int, seed: int = 1) -> None:
-        self._side, self._bench, self._calls = side, bench, calls
-        self._dice = Random(seed)  # noqa: S311 - nothing secret
-        self.crowd = Crowd(calls)
-        self._since = float("inf")
-        self._lines: set[PhoneLine] = set()
-        self._talked_s = 0.0
-
-    async def talk(self, window_s: float, settle_s: float = 5.0) -> Crowd:
-        """Fill the lines, let them settle, then count for a while."""
-        ramp_s = max(3.0, self._calls / 4)
-        tasks = [asyncio.create_task(self._ring(at * ramp_s / self._calls)) for at in range(self._calls)]
-        try:
-            await asyncio.sleep(ramp_s + settle_s)
-            self._since, cpu = time.monotonic(), self._side.cpu_s
-            live = 0
-            for _ in range(int(window_s)):
-                await asyncio.sleep(1)
-                live += len(self._lines)
-            crowd = self.crowd
-            crowd.cpu_s = self._side.cpu_s - cpu
-            crowd.core = crowd.cpu_s / (time.monotonic() - self._since)
-            crowd.live = live / int(window_s)
-            crowd.call_minutes = live / 60
-            crowd.holes += [hole for line in self._lines for hole in line.holes]
-            return crowd
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(1)  # what is over goes
-
-    async def _ring(self, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        while True:
-            try:
-                await self._one()
-            except Refused:
-                self.crowd.refused += self._counts
-                await asyncio.sleep(2)
-            except (LineError, OSError, TimeoutError) as why:
-                self.crowd.missed += self._counts
-                say(f"{self._side.name} at {self._calls} calls: {why}")
-            await asyncio.sleep(self._dice.uniform(0.2, 1.6))
-
-    @property
-    def _counts(self) -> bool:
-        return time.monotonic() >= self._since
-
-    async def _one(self) -> None:
-        async with a_call(self._side) as line:
-            self._lines.add(line)
-            try:
-                await line.agent_done(line.started_at, pause_s=self._dice.uniform(0.4, 1.6))
-                for kind in ("plain", "tool", "plain"):
-                    turn = await _turn(line, kind, self._bench.words)
-                    if turn.at >= self._since:
-                        self.crowd.turns.append(turn)
-                    if kind == "plain":
-                        await self._talk_over(line)
-                    else:
-                        await line.agent_done(turn.at, pause_s=self._dice.uniform(0.4, 1.6))
-            finally:
-                self._lines.discard(line)
-                if self._counts:
-                    self.crowd.holes += line.holes
-
-    async def _talk_over(self, line: PhoneLine) -> None:
-        await asyncio.sleep(self._dice.uniform(2.0, 4.0))
-        _, ended = await line.say(self._bench.words.interrupt)
-        await line.agent_done(ended, pause_s=self._dice.uniform(0.4, 1.6))
-
-
-async def crowd_of(bench: Bench, side: Side, calls: int, window_s: float) -> Crowd:
-    """So many callers of one side; again when the generator was late."""
-    return await bench.round(lambda: Callers(side, bench, calls).talk(window_s))
-
-
-async def capacity(bench: Bench) -> None:
-    """How many calls one core holds well, what a call costs at twenty, and what becomes of half as many again."""
-    window_s = 6.0 if bench.asked.quick else 30.0
-    holds: dict[Name, int] = {"ours": 0, "stock": 0}
-    costs: dict[Name, float | None] = {"ours": None, "stock": None}
-    overload: dict[Name, float | None] = {"ours": None, "stock": None}
-    for name in _sides(bench):
-        async with running(name, bench.stage) as side:
-            await warmed(side, bench)
-            alone = {} if bench.asked.quick else await _alone(bench, side, window_s)
-            levels = await _climb(bench, side, alone, window_s)
-            well = [crowd for crowd in levels if crowd.is_well(alone)]
-            holds[name] = max((crowd.calls for crowd in well), default=0)
-            twenty = next((crowd for crowd in levels if crowd.calls == 20), None)
-            costs[name] = (twenty or (well or levels)[-1]).cpu_s_per_call_minute
-            if well and not bench.asked.quick:
-                more = await crowd_of(bench, side, int(holds[name] * 1.5), window_s)
-                overload[name] = more.p95() / well[-1].p95()
-                bench.notes.setdefault("overload", {})[name] = more.told(alone)
-            bench.notes.setdefault("levels", {})[name] = [crowd.told(alone) for crowd in levels]
-    bench.row("calls_per_core", "calls", holds["ours"], holds["stock"], 1)
-    bench.row("cpu_s_per_call_minute", "s", costs["ours"], costs["stock"], 1)
-    bench.row("overload_p95_ratio", "", overload["ours"], overload["stock"], 1)
-
-
-async def _alone(bench: Bench, side: Side, window_s: float) -> dict[str, float]:
-    """What two callers wait for each kind of turn."""
-    crowd = await crowd_of(bench, side, 2, max(window_s, 20.0))
-    alone = crowd.medians()
-    say(f"{side.name} alone: {alone}, {crowd.cpu_s_per_call_minute:.2f} CPU s a call-minute")
-    return alone
-
-
-async def _climb(bench: Bench, side: Side, alone: dict[str, float], window_s: float) -> list[Crowd]:
-    """Level after level, up to the first that is not well."""
-    levels = LEVELS[side.name]
-    if side.name == "ours" and bench.asked.levels:
-        levels = tuple(bench.asked.levels)
-    elif bench.asked.quick:
-        levels = (20,) if side.name == "ours" else (2,)
-    climbed: list[Crowd] = []
-    for calls in levels:
-        climbed.append(await crowd_of(bench, side, calls, window_s))
-        alone |= {} if alone else climbed[0].medians()  # in a hurry nobody was called alone
-        say(f"{side.name}: {climbed[-1].told(alone)}")
-        if not climbed[-1].is_well(alone):
-            break
-    return climbed
-
-
-# Memory
-
-
-async def memory(bench: Bench) -> None:
-    """What a call adds while it lasts, and what a thousand leave behind."""
-    per_call: dict[Name, float | None] = {"ours": None, "stock": None}
-    left: dict[Name, float | None] = {"ours": None, "stock": None}
-    many = 600
-    for name in _sides(bench):
-        async with running(name, bench.stage) as side:
-            await warmed(side, bench)
-            await asyncio.sleep(1)
-            calls, idle = (20 if name == "ours" else 4), side.rss_mb
-            at_once = await bench.round(lambda side=side, calls=calls: _rss_with(side, bench, calls))
-            per_call[name] = (at_once - idle) / calls
-            if not bench.asked.quick:
-                left[name] = await _slope(side, many if name == "ours" else many // 6)
-    bench.row("mb_per_call", "MB", per_call["ours"], per_call["stock"], 20)
-    bench.row("mb_per_1000_calls", "MB", left["ours"], left["stock"], many)
-
-
-async def _rss_with(side: Side, bench: Bench, calls: int) -> float:
-    """Memory while so many talk at once."""
-
-    async def one(at: int) -> None:
-        await asyncio.sleep(at * 0.1)
-        async with a_call(side) as line:
-            await line.agent_done(line.started_at)
-            await line.say(bench.words.ask)
-            await asyncio.sleep(6)
-
-    tasks = [asyncio.create_task(one(at)) for at in range(calls)]
-    await asyncio.sleep(calls * 0.1 + 6)
-    rss = side.rss_mb
-    await asyncio.gather(*tasks)
-    return rss
-
-
-async def _slope(side: Side, calls: int) -> float:
-    """MB that memory grows by in a thousand short calls, once the first half is over; five at once."""
-    rss: list[tuple[int, float]] = []
-    done = 0
-
-    async def ring() -> None:
-        nonlocal done
-        while done < calls:
-            done += 1
-            async with a_call(side) as line:
-                await line.voice_arrives(line.started_at)
-                await asyncio.sleep(0.3)
-            rss.append((done, side.rss_mb))
-
-    await asyncio.gather(*(ring() for _ in range(5)))
-    late = [(n, mb) for n, mb in rss if n > calls / 2]
-    return statistics.linear_regression([n for n, _ in late], [mb for _, mb in late]).slope * 1000
-
-
 # Start
 
 
@@ -600,7 +351,7 @@ async def startup(bench: Bench) -> None:
     ratio: dict[Name, list[float]] = {"ours": [], "stock": []}
     rounds = rounds_of(bench, 3, 1)
     for _ in range(rounds):
-        for name in _sides(bench):
+        for name in sides_of(bench):
             ratio[name].append(await bench.round(lambda name=name: _first_to_later(name, bench)))
     bench.row("first_call_ratio", "", median(ratio["ours"]), median(ratio["stock"]), rounds)
 
@@ -617,15 +368,13 @@ async def _waits(side: Side, bench: Bench) -> float:
     async with a_call(side) as line:
         greeted = (await line.voice_arrives(line.started_at) - line.started_at) * 1000
         await line.agent_done(line.started_at)
-        return greeted + (await _turn(line, "plain", bench.words)).ms
+        return greeted + (await turn_of(line, "plain", bench.words)).ms
 
 
 MEASURES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "greeting": greeting,
     "latency": latency,
     "bargein": bargein,
-    "capacity": capacity,
-    "memory": memory,
     "startup": startup,
 }
 

@@ -12,8 +12,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from _bench import Measured
-from _bench_calls import Bench, Turn, crowd_of, measured, median, rounds_of, say, two_turns, warmed
+from _bench_calls import Bench, Turn, measured, median, rounds_of, say, two_turns, warmed
 from _bench_calls import add_arguments as add_arguments
+from _bench_crowd import crowd_of
 from _bench_sides import Side, running
 from _servers import redis_server
 

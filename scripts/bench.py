@@ -7,8 +7,8 @@
     python scripts/bench.py recording|speculation|workers [--quick] [--json FILE]
     python scripts/bench.py all [--quick] [--json FILE]
 
-Calls are measured on ours and on a plain Pipecat bot side by side (`_bench_calls.py`). Else one file a measurement:
-`_bench_NAME.py` with `add_arguments(parser)` and `async measure(arguments)`, which returns
+Calls are measured on ours and on a plain Pipecat bot side by side (`_bench_calls.py`, `_bench_crowd.py`). Else one file
+a measurement: `_bench_NAME.py` with `add_arguments(parser)` and `async measure(arguments)`, which returns
 `list[Figure]`, or `Measured` where its JSON has a form of its own. Nothing leaves the machine. Exit codes: 0 measured,
 1 it failed, 2 what was given is wrong. Whether a figure meets its target is told, not judged: a shared machine has bad
 moments; what is wrong at any speed, as something booked twice, is a failure.
@@ -45,7 +45,8 @@ CALLS = {
     "memory": "what a call adds, and what a thousand leave behind",
     "startup": "what the first caller of a process waits for",
 }
-"""All in `_bench_calls.py`, one JSON form: rows."""
+CROWDS = ("capacity", "memory")
+"""Of those, with callers by the dozen; the rest is in `_bench_calls.py`. One JSON form for all: rows."""
 VARIANTS = {
     "recording": "what recording adds to a call's cost and to its answers, in alternating rounds",
     "speculation": "what it gains to begin an answer early, and what is asked of the vendors for it",
@@ -130,7 +131,8 @@ def _in_its_process(name: str, more: Sequence[str], folder: str) -> Any:
 
 
 def _module(name: str) -> Any:
-    rooms = {**dict.fromkeys(CALLS, "_bench_calls"), **dict.fromkeys(VARIANTS, "_bench_variants")}
+    rooms = {**dict.fromkeys(CALLS, "_bench_calls"), **dict.fromkeys(CROWDS, "_bench_crowd")}
+    rooms |= dict.fromkeys(VARIANTS, "_bench_variants")
     return import_module(rooms.get(name, f"_bench_{name}"))
 
 
