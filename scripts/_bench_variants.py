@@ -36,7 +36,7 @@ async def measure(asked: argparse.Namespace) -> Measured:
 
 async def recording(bench: Bench) -> None:
     """The same server with and without tapes, on the same core, a round each in turn."""
-    rounds, window_s = (1, 6.0) if bench.asked.quick else (5, 20.0)
+    rounds, window_s = rounds_of(bench, 5, 1), 6.0 if bench.asked.quick else 20.0
     cost: list[float] = []
     wait: list[float] = []
     async with (
@@ -94,7 +94,7 @@ async def _three(side: Side, bench: Bench) -> list[Turn]:
 
 async def workers(bench: Bench) -> None:
     """One server and two workers, on the same core and with as many calls: what the second one costs."""
-    rounds, window_s = (1, 6.0) if bench.asked.quick else (3, 20.0)
+    rounds, window_s = rounds_of(bench, 3, 1), 6.0 if bench.asked.quick else 20.0
     counts = (1, 2)
     cost: dict[int, list[float]] = {count: [] for count in counts}
     memory: dict[int, float] = {}

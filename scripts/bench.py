@@ -53,10 +53,20 @@ VARIANTS = {
     "workers": "what a second worker on the same core costs",
 }
 """All in `_bench_variants.py`: rows without another side."""
-SLOWLY = ("greeting", "latency")
+IN_ALL = {
+    "latency": ("--rounds", "5"),
+    "bargein": ("--rounds", "5"),
+    "startup": ("--rounds", "2"),
+    "recording": ("--rounds", "1"),
+    "speculation": ("--rounds", "1"),
+    "workers": ("--rounds", "1"),
+    "knowledge": ("--shops", "3000"),
+    "relay": ("--rounds", "1", "--seconds", "10"),
+    "bookings": ("--rounds", "5"),
+}
+"""How much of each in a run of everything, which takes forty minutes at most; by itself it has its own defaults."""
+PUBLISHED = {"greeting": ("--rounds", "5"), "latency": ("--rounds", "5")}
 """Measured again with vendors at their published medians."""
-USUAL = {"relay": ("--rounds", "2", "--seconds", "15")}
-"""In a run of everything, which takes forty minutes at most; by itself it has its own defaults."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -114,13 +124,13 @@ def _all(quick: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"rows": [], "published": [], "conditions": {}}
     with observed() as machine, tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder:
         for name in (*CALLS, *VARIANTS):
-            found = _in_its_process(name, ["--quick"] if quick else [], folder)
+            found = _in_its_process(name, ["--quick"] if quick else IN_ALL.get(name, ()), folder)
             told["rows"] += found["rows"]
             told["conditions"][name] = found["conditions"]
-        for name in () if quick else SLOWLY:
-            told["published"] += _in_its_process(name, ["--vendors", "published", "--rounds", "8"], folder)["rows"]
+        for name, more in () if quick else PUBLISHED.items():
+            told["published"] += _in_its_process(name, ["--vendors", "published", *more], folder)["rows"]
         for name in () if quick else MEASUREMENTS:
-            told[name] = _in_its_process(name, USUAL.get(name, ()), folder)
+            told[name] = _in_its_process(name, IN_ALL.get(name, ()), folder)
     return {**told, "machine": asdict(machine)}
 
 
