@@ -19,7 +19,8 @@ from _bench_sides import Name, Refused, Side, running
 from _phone_line import LineError, PhoneLine
 
 HOLE_MS, ADDED_MS = 60.0, 200.0
-"""What a full core may not do: a hole in a voice as long as this, answers so much later than to a single caller."""
+"""What a core may not do that is not full: a hole in a voice as long as this, answers so much later than to a single
+caller, a call that it cannot take."""
 LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 35, 50, 65, 80), "stock": (2, 4, 6, 8, 10, 12)}
 
 
@@ -64,7 +65,7 @@ class Crowd:
 
     def is_well(self, alone: dict[str, float]) -> bool:
         heard = not any(hole > HOLE_MS for hole in self.holes)
-        return heard and not self.missed and self.added_ms(alone) <= ADDED_MS
+        return heard and not self.missed and not self.refused and self.added_ms(alone) <= ADDED_MS
 
     def told(self, alone: dict[str, float]) -> dict[str, Any]:
         return {
