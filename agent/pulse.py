@@ -1,8 +1,9 @@
-"""How late the event loop runs: what every caller hears of a process that has too much to do."""
+"""How late the event loop runs, and how busy: what every caller hears of a process that has too much to do."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,6 +12,8 @@ BEAT_S = 0.02
 KEPT = 200
 """Beats: four seconds, in which a caller has been greeted and the next can be judged."""
 SHARE = 0.95
+BUSY_OVER = 100
+"""Beats: two seconds. A loop is late only when its core is full; how busy it is tells before that."""
 
 
 class Pulse:
@@ -18,6 +21,8 @@ class Pulse:
 
     def __init__(self) -> None:
         self._late_ms: deque[float] = deque(maxlen=KEPT)
+        self._used: deque[tuple[float, float]] = deque(maxlen=BUSY_OVER)
+        """At each beat: the loop's time, and what its thread has used of a core."""
 
     @property
     def late_ms(self) -> float:
@@ -25,9 +30,18 @@ class Pulse:
         ordered = sorted(self._late_ms)
         return ordered[int(len(ordered) * SHARE) - 1] if len(ordered) == KEPT else 0.0
 
-    def beat(self, late_ms: float) -> None:
-        """Note how late one was."""
+    @property
+    def busy(self) -> float:
+        """The share of a core that the loop's thread has used of the last two seconds; 0 before that."""
+        if len(self._used) < BUSY_OVER:
+            return 0.0
+        (began, used_before), (now, used) = self._used[0], self._used[-1]
+        return (used - used_before) / (now - began) if now > began else 0.0
+
+    def beat(self, late_ms: float, *, at: float = 0.0, used: float = 0.0) -> None:
+        """Note how late one was, when it was, and what the thread had used by then; seconds."""
         self._late_ms.append(max(0.0, late_ms))
+        self._used.append((at, used))
 
     @asynccontextmanager
     async def beating(self) -> AsyncGenerator[None]:
@@ -39,10 +53,12 @@ class Pulse:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             self._late_ms.clear()
+            self._used.clear()
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
-            self.beat((loop.time() - due) * 1000)
+            now = loop.time()
+            self.beat((now - due) * 1000, at=now, used=time.thread_time())

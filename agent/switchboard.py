@@ -47,10 +47,13 @@ class Supervised(Protocol):
 class Switchboard:
     """Admits calls, knows the live ones, remembers how the ended ones ended. Implements `CallControl` for them."""
 
-    def __init__(self, max_calls: int, pulse: Pulse | None = None, *, most_late_ms: float = 0.0) -> None:
-        """With a `pulse`, no call is answered while the loop runs later than `most_late_ms`."""
+    def __init__(
+        self, max_calls: int, pulse: Pulse | None = None, *, most_late_ms: float = 0.0, most_busy: float = 1.0
+    ) -> None:
+        """With a `pulse`, no call is answered while the loop runs later than `most_late_ms`, or uses more of its core
+        than `most_busy`."""
         self._max_calls = max_calls
-        self._pulse, self._most_late_ms = pulse, most_late_ms
+        self._pulse, self._most_late_ms, self._most_busy = pulse, most_late_ms, most_busy
         self._lines: dict[str, LiveCall | None] = {}
         self._endings: OrderedDict[str, EndReason] = OrderedDict()
         self._expected: dict[str, asyncio.TimerHandle] = {}
@@ -68,8 +71,12 @@ class Switchboard:
 
     def has_room(self) -> bool:
         """Whether one more call can be answered well."""
-        in_time = self._pulse is None or self._pulse.late_ms <= self._most_late_ms
-        return not self.draining and self._has_line() and in_time
+        return not self.draining and self._has_line() and self._is_in_time
+
+    @property
+    def _is_in_time(self) -> bool:
+        pulse = self._pulse
+        return pulse is None or (pulse.late_ms <= self._most_late_ms and pulse.busy <= self._most_busy)
 
     def _has_line(self) -> bool:
         return not self._closed and len(self._lines) < self._max_calls

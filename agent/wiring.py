@@ -98,7 +98,9 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         recorder = await stack.enter_async_context(Recorder(settings, clock))
         pulse = Pulse()
         await stack.enter_async_context(pulse.beating())
-        switchboard = Switchboard(settings.max_calls, pulse, most_late_ms=settings.max_loop_late_ms)
+        switchboard = Switchboard(
+            settings.max_calls, pulse, most_late_ms=settings.max_loop_late_ms, most_busy=settings.max_loop_busy
+        )
         control = await stack.enter_async_context(wires.connected(switchboard)) or switchboard
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
         shelf = StoreShelf(store, bus, clock)

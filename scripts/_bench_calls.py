@@ -25,6 +25,7 @@ from _bench_sides import (
     Name,
     Side,
     Words,
+    never_pause,
     rules,
     running,
     to_load_core,
@@ -134,6 +135,7 @@ async def opened(asked: argparse.Namespace) -> AsyncGenerator[Bench]:
         stage.openai.rules += rules()
         if asked.vendors == "published":
             spread_first_tokens(stage)
+        never_pause()
         yield Bench(stage, words_for(stage), asked)
 
 

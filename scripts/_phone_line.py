@@ -93,7 +93,8 @@ class PhoneLine(asyncio.Protocol):
         self._tick_handle: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._playhead = self._voice_until = 0.0
-        self._marks: deque[tuple[asyncio.TimerHandle, bytes]] = deque()
+        self._marks: deque[tuple[float, asyncio.Handle, bytes]] = deque()
+        """When each comes back, what sends it then, and what is sent."""
         self.closed = False
         self.started_at = 0.0
         self.arrivals: list[float] = []
@@ -255,9 +256,11 @@ class PhoneLine(asyncio.Protocol):
     def _mark(self, name: str) -> None:
         """It comes back when everything before it was played."""
         mark = masked(_json({"event": "mark", "sequenceNumber": "4", "streamSid": STREAM_SID, "mark": {"name": name}}))
-        while self._marks and self._marks[0][0].when() <= time.monotonic():
+        now = time.monotonic()
+        while self._marks and self._marks[0][0] <= now:
             self._marks.popleft()
-        self._marks.append((self._loop.call_at(max(time.monotonic(), self._playhead), self._write, mark), mark))
+        due = max(now, self._playhead)
+        self._marks.append((due, self._loop.call_at(due, self._write, mark), mark))
 
     def _clear(self) -> None:
         now = time.monotonic()
@@ -265,8 +268,8 @@ class PhoneLine(asyncio.Protocol):
         self._playhead = min(self._playhead, now)
         self._voice_until = 0.0
         self.voices = [(start, min(end, now)) for start, end in self.voices if start < now]
-        for handle, mark in self._marks:
-            if handle.when() > now:
+        for due, handle, mark in self._marks:
+            if due > now:
                 handle.cancel()
                 self._write(mark)
         self._marks.clear()
@@ -309,7 +312,7 @@ class PhoneLine(asyncio.Protocol):
     def _stop(self) -> None:
         if self._tick_handle is not None:
             self._tick_handle.cancel()
-        for handle, _ in self._marks:
+        for _, handle, _ in self._marks:
             handle.cancel()
 
     def close(self) -> None:

@@ -107,6 +107,7 @@ async def replaying(reel: Reel, *, since: float = 0.0, keep: Path | None = None,
             **reel.manifest.settings,
             "tapes_path": Path(tapes),
             "max_loop_late_ms": 10_000,
+            "max_loop_busy": 10,
             **overrides,
         }
         stage = open_taped_stage(reel, findings)

@@ -64,7 +64,9 @@ class Stage:
             "tapes_path": self.database_path.with_name("tapes"),
             "max_per_caller_per_minute": 100_000,  # the same few people ring all day
             "max_refusals_per_minute": 100_000,
-            "max_loop_late_ms": 10_000,  # vendors and callers run on the same loop, and on a machine with other work
+            # Vendors and callers run on the same loop, and on a machine with other work.
+            "max_loop_late_ms": 10_000,
+            "max_loop_busy": 10,
         }
         return Settings(**{**ours, **overrides})
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.pulse import BEAT_S, KEPT, Pulse
+from agent.pulse import BEAT_S, BUSY_OVER, KEPT, Pulse
 from agent.switchboard import Switchboard
 
 
@@ -36,6 +36,28 @@ def test_a_late_process_has_no_room_for_another_call_but_for_those_answered(late
     assert board.has_room() is has_room
     with board.on_line("CA1"):
         assert board.live == 1
+
+
+@pytest.mark.parametrize(("share", "has_room"), [(0.79, True), (0.81, False)])
+def test_a_core_that_is_nearly_full_has_no_room_for_another_call(share: float, has_room: bool):
+    pulse = Pulse()
+    for at in range(KEPT):
+        pulse.beat(0.0, at=at * BEAT_S, used=at * BEAT_S * share)
+    assert pulse.busy == pytest.approx(share)
+    assert Switchboard(10, pulse, most_late_ms=25, most_busy=0.8).has_room() is has_room
+
+
+async def test_what_the_loop_uses_of_its_core_is_measured():
+    pulse = Pulse()
+    async with pulse.beating():
+        for _ in range(BUSY_OVER + 5):
+            until = time.thread_time() + BEAT_S / 2
+            while time.thread_time() < until:
+                pass
+            await asyncio.sleep(BEAT_S / 2)
+        busy = pulse.busy
+    assert 0.05 < busy <= 1.05
+    assert pulse.busy == 0.0
 
 
 async def test_a_loop_that_is_kept_from_running_is_late():
