@@ -20,6 +20,7 @@ class Pieces:
         self._clock = clock
         self._given_until = 0.0
         self._held: TTSAudioRawFrame | None = None
+        self._context: str | None = None
 
     @property
     def is_holding(self) -> bool:
@@ -28,12 +29,14 @@ class Pieces:
     def take(self, frame: TTSAudioRawFrame) -> list[TTSAudioRawFrame]:
         """The next of the sound; returns what is to go on now."""
         now = self._clock()
-        is_far = self._given_until - now > AHEAD_S
+        # The first sound of an answer is what its words are timed by.
+        may_wait = self._given_until - now > AHEAD_S and frame.context_id == self._context
+        self._context = frame.context_id
         self._given_until = max(now, self._given_until) + _seconds(frame)
         due = self.rest()
         if due and due[0].context_id == frame.context_id:
             frame = _joined(due.pop(), frame)
-        if is_far and _seconds(frame) < PIECE_S:
+        if may_wait and _seconds(frame) < PIECE_S:
             self._held = frame
             return due
         return [*due, frame]

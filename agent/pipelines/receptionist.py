@@ -107,6 +107,8 @@ class Receptionist:
         self._greeting = {"role": "assistant", "content": self._words["greeting"]}
         # With none on the wire the pipeline speaks it, and tells of it as of any answer.
         self._greeting_told = greeting_heard is None
+        self._greeting_ends = line.playout.written_ms
+        """Noted now: whoever hangs up before the pipeline runs has not heard so far."""
         self._due = greeting_heard is None
         self._due_since = line.began_at
         self._handed_over = asyncio.Event()
@@ -228,7 +230,7 @@ class Receptionist:
             self._queue(TTSSpeakFrame(self._words["greeting"]))
             return
         self._queue(BotStartedSpeakingFrame())
-        last = self._line.playout.written_ms - 1
+        last = self._greeting_ends - 1
         self._line.playout.await_heard(lambda: last, self._greeting_played)
 
     def _greeting_played(self) -> None:

@@ -53,8 +53,16 @@ def test_what_is_held_comes_first_and_once():
 def test_two_answers_are_not_mixed():
     pieces = Pieces(Clock())
     fed(pieces, 100, 9)
-    after = [*pieces.take(sound(100, "two")), *pieces.rest()]
+    after = pieces.take(sound(100, "two"))
     assert [(frame.context_id, len(frame.audio) // 16) for frame in after] == [("one", 200), ("two", 100)]
+
+
+def test_the_first_sound_of_an_answer_never_waits_for_words_are_timed_by_it():
+    pieces = Pieces(Clock())
+    fed(pieces, 100, 20)
+    pieces.rest()
+    assert ms_of(pieces.take(sound(100, "two"))) == [100]
+    assert ms_of(pieces.take(sound(100, "two"))) == []
 
 
 def test_nothing_of_an_interrupted_answer_is_left_and_the_next_one_begins_at_once():

@@ -22,6 +22,7 @@ def settings(tmp_path: Path, **named: Any) -> Settings:
 
 
 async def test_a_file_unless_a_project_is_named(tmp_path: Path, supabase_project: Project):
+    supabase_project.empty()
     key = SecretStr(supabase_project.gateway.secret_key)
     async with open_store(settings(tmp_path)) as store:
         assert isinstance(store, EmbeddedStore)
