@@ -45,6 +45,8 @@ STAGGER_S = 3.0
 """Within this the first callers ring."""
 RECONNECT_S = 0.5
 """As the page does."""
+CONNECTED_S = 0.5
+"""In which dashboards have connected."""
 AWAY_S = 2.0
 """A dashboard may be away so long."""
 CALL = (
@@ -141,8 +143,10 @@ async def _deploy(options: Options, folder: Path) -> AsyncGenerator[_Deploy]:
 
 
 async def _roll(deploy: _Deploy) -> None:
-    calling = [asyncio.create_task(_ring_again(deploy, number)) for number in range(deploy.options.calls)]
+    # Before anybody rings: the balancer gives each server its share of them, so that every restart is seen.
     watching = [asyncio.create_task(_watch(deploy)) for _ in range(deploy.options.dashboards)]
+    await asyncio.sleep(CONNECTED_S)
+    calling = [asyncio.create_task(_ring_again(deploy, number)) for number in range(deploy.options.calls)]
     try:
         await asyncio.sleep(deploy.options.between_s)
         for at in range(deploy.options.restarts):
