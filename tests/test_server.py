@@ -28,7 +28,7 @@ def start(tmp_path: Path, **environment: str) -> tuple[int, list[str]]:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     return done.returncode, [line for line in done.stderr.splitlines() if "Pipecat 1." not in line]
 
