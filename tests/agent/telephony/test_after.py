@@ -15,7 +15,7 @@ async def test_a_call_that_we_ended_is_over_soon_after_the_goodbye_and_hung_up(h
         said = await house.event(TurnSpoken, timeout=8, call_sid=handset.call_sid, turn=1)
         ended = await house.event(CallEnded, call_sid=handset.call_sid)
     assert ended.reason == "agent_hung_up"
-    assert (ended.at - said.at).total_seconds() < 1.5
+    assert (ended.at - said.at).total_seconds() < 2.0  # the silence that Pipecat would play before it closes the line
     assert (await house.post("/voice/after", handset.call_sid, CallStatus="in-progress")).text.endswith(HANG_UP)
 
 
