@@ -193,12 +193,21 @@ class EarlyCartesia(OpensBehind, CartesiaTTSService):
     async def _append_rest(self) -> None:
         await self._append(self._pieces.rest())
 
+    def _let_go(self) -> None:
+        """Nobody will hear what is held."""
+        self._pieces.interrupted()
+        self._wait_for_more()
+
+    async def cleanup(self) -> None:
+        self._let_go()
+        await super().cleanup()
+
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
         if isinstance(frame, AggregatedTextProgressFrame):
             return  # for a page that follows each word; ours hears of it by the marks
         if isinstance(frame, InterruptionFrame):
             self._speaking_in.clear()
-            self._pieces.interrupted()
+            self._let_go()
         await super().push_frame(frame, direction)
 
     async def _connect_websocket(self) -> None:

@@ -69,3 +69,14 @@ async def test_words_do_not_wait_for_sound_and_the_end_waits_for_all_of_it():
     assert [item for item in await service.went_on() if item != 100] == ["hello", 200, "TTSStoppedFrame"]
     await asyncio.sleep(1)
     assert await service.went_on() == []
+
+
+@on_virtual_clock
+async def test_nothing_is_left_to_do_once_the_caller_talks_over_it():
+    service = await voice()
+    await service.sound(9)
+    await service.went_on()
+    service._let_go()
+    await asyncio.sleep(HELD_S + 0.01)
+    assert await service.went_on() == []
+    assert service.tasks == []
