@@ -59,6 +59,8 @@ class Services:
     backlog: Callable[[], Awaitable[Backlog]]
     """How much of what was written to `calls` waits for the store. Raises StoreError."""
     bookings: BookingStore
+    look_ahead: Callable[[int], None]
+    """Reads what a shop has booked before anybody asks what is free. Nobody waits for it."""
     desk: Desk
     bus: EventBus
     own: EventBus
@@ -111,6 +113,7 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             )
         receptionist = _receptionist(shop, line, heard, log, services)
         services.switchboard.connect(caller.call_sid, receptionist)
+        services.look_ahead(shop.location_id)
         looking_up = asyncio.create_task(_look_up(caller, shop, receptionist, services))
         reason = await receptionist.run()
     except asyncio.CancelledError:
@@ -212,6 +215,7 @@ def _receptionist(
         phrases=services.phrases,
         calls=services.calls,
         desk=services.desk,
+        look_ahead=partial(services.look_ahead, shop.location_id),
         settings=services.settings,
         hang_up=partial(_hang_up, log.caller, services),
         put_through=partial(_put_through, log.caller, shop, services),

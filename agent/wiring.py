@@ -6,7 +6,7 @@ What opens here closes in reverse.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from agent.knowledge.scrape import Scraper
 from agent.knowledge.shelf import StoreShelf
 from agent.pipelines.greeting import Phrases
 from agent.pipelines.speech import SpeechStack
-from agent.ports import Clock, EventBus, ShopSource
+from agent.ports import BookingStore, Clock, EventBus, ShopSource
 from agent.pulse import Pulse
 from agent.recording.recorder import Recorder
 from agent.settings import Settings
@@ -33,6 +33,7 @@ from agent.stores.choice import Store, open_store
 from agent.stores.ledger import Ledger
 from agent.stores.outbox import Outbox
 from agent.stores.outbox_file import OutboxFile
+from agent.stores.read_ahead import ReadAhead
 from agent.stores.shop_copies import CopiedShops
 from agent.switchboard import Switchboard
 from agent.telephony.rest import rest_client
@@ -103,6 +104,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
         )
         control = await stack.enter_async_context(wires.connected(switchboard)) or switchboard
         stack.push_async_callback(switchboard.drain, 0.0)  # whoever is still on the line by now
+        book, look_ahead = await stack.enter_async_context(_book(settings, store, clock))
         shelf = StoreShelf(store, bus, clock)
         onboarding = Onboarding(store, shelf, Scraper.of(settings), site_reader(settings), clock=clock)
         await stack.enter_async_context(onboarding)
@@ -116,7 +118,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             calls=outbox,
             backlog=outbox.backlog,
             bookings=store.bookings,
-            desk=Desk(store.bookings, knowledge.shop, clock),
+            look_ahead=look_ahead,
+            desk=Desk(book, knowledge.shop, clock),
             bus=bus,
             own=wires.own,
             telephone=telephone,
@@ -141,6 +144,21 @@ async def _shops(settings: Settings, store: Store) -> AsyncGenerator[ShopSource]
         return
     async with CopiedShops.open(copies_path(settings), store, settings.supabase_url) as copied:
         yield copied
+
+
+@asynccontextmanager
+async def _book(
+    settings: Settings, store: Store, clock: Clock
+) -> AsyncGenerator[tuple[BookingStore, Callable[[int], None]]]:
+    """The desk's: one that is in the network is read ahead, and by whom. On this machine a look is quick."""
+    if not settings.supabase_url:
+        yield store.bookings, lambda _: None
+        return
+    ahead = ReadAhead(store.bookings, clock)
+    try:
+        yield ahead, ahead.look_ahead
+    finally:
+        await ahead.aclose()
 
 
 def _knowledge(settings: Settings, shops: ShopSource, bus: EventBus) -> KnowledgeCache:

@@ -7,6 +7,8 @@ writes, and looks again for other times when it has lost; then the winner confir
 SQLite: every booker is a process of its own, all on one file. Supabase: every booker is a task, on real PostgreSQL and
 PostgREST from tests/rig, started here. In every round some answers are lost and every write is asked for again with the
 same key. All have used the store once before the first burst, as a server has that answers calls.
+
+Supabase also: what it takes the desk to tell what is free on a day, asked of the project and read ahead.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import time
 import uuid
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
@@ -33,6 +35,7 @@ from _bench import Figure, Measured, percentile, spread
 
 from agent.bookings.desk import Declined, Desk
 from agent.bookings.rules import Wanted
+from agent.bookings.when import When
 from agent.errors import Conflict, NotFound, Unavailable
 from agent.model import (
     WEEKDAYS,
@@ -48,12 +51,15 @@ from agent.model import (
 )
 from agent.ports import BookingStore
 from agent.stores.embedded import EmbeddedStore
+from agent.stores.read_ahead import ReadAhead
 from agent.stores.supabase import SupabaseStore
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TIMES = 3
 """Different times that are wanted, each overlapping every other."""
+LOOKS, STANDING = 100, 84
+"""How often it is asked what is free, and how many appointments stand in the two weeks by then."""
 LOSES_ANSWER = 5
 """Every fifth booker never hears the answer to its first write."""
 OVERLAPS = {
@@ -147,6 +153,8 @@ class Backend:
     told: list[Told]
     counts: tuple[int, ...]
     """Booked, held, texts, overlaps."""
+    looks: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    """What is free on a day, in ms, by how the book was read."""
 
     def form(self) -> dict[str, Any]:
         """As JSON; see `measure`."""
@@ -173,6 +181,11 @@ class Backend:
             Figure(f"{self.name}, booked twice", self._duplicates(), "times", 0),
             Figure(f"{self.name}, losers", len(losers), "callers"),
             Figure(f"{self.name}, losers offered no other time", left_alone, "callers", 0),
+            *(
+                figure
+                for how, ms in self.looks.items()
+                for figure in spread(f"{self.name}, what is free, {how}", ms, "ms")
+            ),
         ]
 
     def faults(self) -> tuple[str, ...]:
@@ -371,7 +384,47 @@ async def _supabase(rounds: int, bookers: int) -> Backend:
                 told += await _round(store.bookings, of_round, bookers)
         with rig.connect() as database:
             counts = *database.execute(COUNTS).fetchone(), *database.execute(OVERLAPS["supabase"]).fetchone()
-    return Backend("supabase", rounds, told, counts)
+        async with SupabaseStore.open(rig.url, rig.gateway.secret_key) as store:
+            looks = await _looks(store.bookings)
+    return Backend("supabase", rounds, told, counts, looks)
+
+
+async def _looks(book: BookingStore) -> dict[str, list[float]]:
+    """Of a shop with some appointments, by which way the book was read."""
+    shop = SHOP.model_copy(update={"location_id": 2})
+    for number in range(STANDING):
+        starts = NOW.replace(hour=8) + timedelta(days=1 + number // 6, hours=2 * (number % 6))
+        await book.put_booking(_standing(shop, starts))
+    ahead = ReadAhead(book, lambda: NOW)
+    ahead.look_ahead(shop.location_id)
+    await ahead.settled()
+    ways = {"asked of the store": book, "read ahead": ahead}
+    return {how: [await _look(way, shop, at) for at in range(LOOKS)] for how, way in ways.items()}
+
+
+async def _look(book: BookingStore, shop: Shop, number: int) -> float:
+    """Milliseconds."""
+    day = (NOW + timedelta(days=1 + number % 12)).date()
+    began = time.perf_counter()
+    await Desk(book, lambda _: shop, lambda: NOW).offer(
+        shop.location_id, Wanted(services=(CUT,), staff=("Ana",)), When(first=day, last=day)
+    )
+    return 1000 * (time.perf_counter() - began)
+
+
+def _standing(shop: Shop, starts: datetime) -> Booking:
+    ends = starts + timedelta(minutes=30)
+    return Booking(
+        booking_id=str(uuid.uuid4()),
+        location_id=shop.location_id,
+        state="booked",
+        visit=Visit(
+            parts=(VisitPart(service="Cut", staff="Ana", starts=starts, ends=ends),),
+            busy=(BusyStretch(staff="Ana", starts=starts, ends=ends),),
+        ),
+        created_at=NOW,
+        changed_at=NOW,
+    )
 
 
 async def _round(book: BookingStore, of_round: int, bookers: int) -> list[Told]:

@@ -70,6 +70,7 @@ class Receptionist:
         phrases: Phrases,
         calls: CallStore,
         desk: Desk,
+        look_ahead: Callable[[], None],
         settings: Settings,
         hang_up: Callable[[], Coroutine[object, object, None]],
         put_through: Callable[[], Coroutine[object, object, bool]],
@@ -77,6 +78,7 @@ class Receptionist:
     ) -> None:
         """`greeting_heard` gathers the greeting's words as they are heard; None when none is on the wire.
 
+        `look_ahead` reads the book, which what the caller begins to say may be about.
         `hang_up` tells the phone company that we end the call, `put_through` that a person of the shop is to be
         rung; it returns whether the phone company does so. `ring` has a number rung, or raises TelephonyError.
         """
@@ -89,6 +91,7 @@ class Receptionist:
         self._words = wording(shop)
         self._tap = Tap(log, line, [] if greeting_heard is None else greeting_heard)
         self.ending: EndReason | None = None
+        self._look_ahead = look_ahead
         self._hang_up = hang_up
         self._put_through = put_through
         self._ring = ring
@@ -248,6 +251,7 @@ class Receptionist:
 
     async def _caller_spoke(self, *_: object) -> None:
         self._silences = 0
+        self._look_ahead()
         self._tell_greeting(interrupted=True)
 
     async def _caller_stopped(self, _: object, __: object, message: UserTurnStoppedMessage) -> None:

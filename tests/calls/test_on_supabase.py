@@ -8,11 +8,12 @@ from pydantic import SecretStr
 from rig.project import Project
 
 from agent.emulators.scenario import parse_scenario
-from agent.events import CallEnded, TurnSpoken
+from agent.events import CallEnded, ToolUsed, TurnSpoken
 from agent.stores.supabase import SupabaseStore
 from tests.calls.conftest import brief, kept
 from tests.house import PLUMERIA, open_house
 
+BETWEEN = "/rest/v1/rpc/bookings_between"
 CALL = {
     "name": "asks and leaves word",
     "to": PLUMERIA.phone_number,
@@ -58,3 +59,34 @@ async def test_what_is_said_while_the_project_is_away_arrives_when_it_is_back(su
             assert (record.outcome, record.end_reason) == ("message", "caller_hung_up")
             assert [(turn.index, bool(turn.spoken)) for turn in turns] == [(1, True), (2, True)]
             assert len(await store.get_messages(1)) == 1
+
+
+LOOKS = {
+    "name": "asks what is free",
+    "to": PLUMERIA.phone_number,
+    "caller": "+12025550100",
+    "steps": [{"say": "What do you have free on Wednesday for a curly cut?"}],
+}
+
+
+async def test_what_is_free_was_read_while_the_caller_was_greeted(supabase_project: Project):
+    """Nothing of the book can be reached any more when the caller asks, and they hear what is free all the same."""
+    supabase_project.empty()
+    gateway = supabase_project.gateway
+    async with SupabaseStore.open(supabase_project.url, gateway.secret_key) as store:
+        await store.store_knowledge("location_1", brief(PLUMERIA))
+    async with open_house(
+        shops=(), supabase_url=supabase_project.url, supabase_secret_key=SecretStr(gateway.secret_key)
+    ) as house:
+        gateway.asked.clear()
+        call = asyncio.create_task(house.call(parse_scenario(LOOKS)))
+        async with asyncio.timeout(10):
+            while BETWEEN not in gateway.asked:
+                await asyncio.sleep(0.01)
+        gateway.away.add(BETWEEN)
+        try:
+            await call
+        finally:
+            gateway.away.clear()
+        [done] = house.told(ToolUsed, tool="check_availability")
+        assert done.outcome == "ok"

@@ -21,10 +21,13 @@ from agent.settings import Settings
 from agent.stores.choice import Store
 from agent.stores.embedded import EmbeddedStore
 from agent.stores.outbox import Outbox
+from agent.stores.read_ahead import ReadAhead
 from agent.stores.supabase import SupabaseStore
 
 STORES = ["embedded", "supabase"]
 BUSES = ["local", "redis"]
+BEFORE = datetime(2026, 11, 23, 12, tzinfo=UTC)
+"""A moment before everything that is asked of an appointment book."""
 
 
 @asynccontextmanager
@@ -74,10 +77,18 @@ async def shops(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield store
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, "read ahead of embedded"])
 async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BookingStore]:
-    async with open_store(request, tmp_path) as store:
-        yield store.bookings
+    if request.param in STORES:
+        async with open_store(request, tmp_path) as store:
+            yield store.bookings
+    else:
+        async with EmbeddedStore.open(tmp_path / "chairside.db") as store:
+            ahead = ReadAhead(store.bookings, lambda: BEFORE)
+            for location_id in (1, 2):
+                ahead.look_ahead(location_id)  # and again behind each write
+            yield ahead
+            await ahead.aclose()
 
 
 @pytest.fixture(params=STORES)

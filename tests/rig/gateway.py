@@ -25,13 +25,15 @@ NOT_PASSED_BACK = {"content-length", "transfer-encoding", "content-encoding", "c
 
 
 class Gateway:
-    """The keys of a project, and its door. `faults` are taken one a request, `requests` counts them."""
+    """The keys of a project, and its door. `faults` are taken one a request, `asked` has the paths
+    of all; those in `away` cannot be reached."""
 
     def __init__(self, upstream: str, jwt_secret: str) -> None:
         self.secret_key = f"sb_secret_{secrets.token_hex(16)}"
         self.publishable_key = f"sb_publishable_{secrets.token_hex(16)}"
         self.faults: list[Fault] = []
-        self.requests = 0
+        self.asked: list[str] = []
+        self.away: set[str] = set()
         self._upstream = upstream
         self._jwt_secret = jwt_secret
         self.service_role_key = self.token("service_role")  # what older projects have
@@ -43,6 +45,10 @@ class Gateway:
             self.anon_key: "anon",
         }
 
+    @property
+    def requests(self) -> int:
+        return len(self.asked)
+
     def token(self, role: str, user_id: str | None = None, ttl_s: int = 3600) -> str:
         """What Supabase Auth would give to a user who signs in."""
         claims: dict[str, object] = {"role": role, "exp": int(time.time()) + ttl_s}
@@ -51,13 +57,15 @@ class Gateway:
         return jwt.encode(claims, self._jwt_secret, "HS256")
 
     async def _rest(self, request: Request) -> Response:
-        self.requests += 1
+        self.asked.append(request.url.path)
         key = request.headers.get("apikey", "")
         role = self._roles.get(key)
         if role is None:
             hint = "Double check your Supabase `anon` or `service_role` API key."
             return JSONResponse({"message": "Invalid API key", "hint": hint}, 401)
         fault = self.faults.pop(0) if self.faults else None
+        if request.url.path in self.away:
+            fault = "503"
         if fault and fault != "lost answer":
             return await _failure(fault)
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
