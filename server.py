@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -29,6 +28,7 @@ from agent.settings import Settings, read_settings
 from agent.shield import Shield
 from agent.slow_requests import TimedHttp
 from agent.stream_socket import StreamSocket
+from agent.sweeper import Sweeper
 from agent.telephony.forms import RequestRefused, refusal
 from agent.telephony.media_stream import media_router
 from agent.telephony.sms import ReplyDesk, sms_router
@@ -47,11 +47,6 @@ from dashboard_bridge.rights import Rights
 
 SHUTDOWN_S = 15
 DEAD_AFTER_MS = 30_000
-COLLECT_EVERY = 10_000
-"""Objects, instead of Python's 700: a call makes and drops thousands, and leaves some 1,500 in cycles."""
-THEN_EVERY = (5, 5)
-"""Of those collections, so that all is looked through each hundred calls or two. At 50,000 objects it took 800, and
-what calls left behind until then was 60 MB."""
 MAX_MESSAGE_BYTES = 64 * 1024
 """Twilio's media messages are some 300 bytes; whatever is larger than this is closed with 1009."""
 
@@ -212,14 +207,15 @@ class DrainingServer(uvicorn.Server):
         self._parent = parent
         self._app = create_app(settings)
         self._drain_s = settings.drain_s
+        self._sweeping = AsyncExitStack()
         super().__init__(uvicorn_config(settings, self._app))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there now stays: without it in every collection, none is long enough to be heard.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECT_EVERY, *THEN_EVERY)
+        services: Services | None = getattr(self._app.state, "services", None)
+        if services is not None:
+            sweeper = Sweeper(lambda: services.switchboard.live)
+            await self._sweeping.enter_async_context(sweeper.sweeping())
 
     async def on_tick(self, counter: int) -> bool:
         is_orphan = self._parent is not None and os.getppid() != self._parent
@@ -230,6 +226,7 @@ class DrainingServer(uvicorn.Server):
         if services is not None and not self.force_exit:
             await services.switchboard.drain(self._drain_s)
         await super().shutdown(sockets)
+        await self._sweeping.aclose()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,6 +29,7 @@ from agent.knowledge.editing import Editing
 from agent.knowledge.onboarding import Onboarding
 from agent.knowledge.prompt import get_ai_context_for_location, is_withheld
 from agent.model import Caller, Shop, to_e164
+from agent.pipelines.dismantling import SETTLE_S
 from agent.pipelines.greeting import Phrases, wording
 from agent.pipelines.line import Line
 from agent.pipelines.receptionist import Receptionist
@@ -136,6 +137,8 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
         )
         if tape is not None:
             tape.end()
+        if receptionist is not None:
+            asyncio.get_running_loop().call_later(SETTLE_S, receptionist.dismantle)
     return reason
 
 

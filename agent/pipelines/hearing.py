@@ -104,6 +104,7 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         self._held = b""
         self._held_voiced = False
         self._quiet_ms = 0
+        self._is_busy = False
 
     @property
     def tells(self) -> bool:
@@ -166,18 +167,43 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         A packet never spans the beginning or the end of a voice, so that neither waits for a packet to fill: that would
         be up to 60 ms of every answer.
         """
-        if voiced != self._held_voiced and self._held:
-            await self._send(sample_rate)
+        self._is_busy = True  # what comes meanwhile comes behind this
+        try:
+            if voiced != self._held_voiced and self._held:
+                await self._send(sample_rate)
+            self._held, self._held_voiced = self._held + pcm, voiced
+            if len(self._held) >= self._packet_bytes(sample_rate):
+                await self._send(sample_rate)
+            was_quiet, self._quiet_ms = self._is_quiet, self._quiet_with(pcm, sample_rate, voiced=voiced)
+            if self._is_quiet and not was_quiet:
+                await self._guess()
+        finally:
+            self._is_busy = False
+
+    def has_room(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> bool:
+        """Whether the next of the caller's sound belongs to the packet that is filling, and neither fills it nor ends
+        a silence's wait: then `keep` does all that `hear` would."""
+        if self._is_busy or (self._held and voiced != self._held_voiced):
+            return False
+        quiet_ms = self._quiet_with(pcm, sample_rate, voiced=voiced)
+        is_full = len(self._held) + len(pcm) >= self._packet_bytes(sample_rate)
+        return not is_full and (self._is_quiet or not 0 < self._guess_after_ms <= quiet_ms)
+
+    def keep(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> None:
+        """Put this to the packet that is filling; `has_room` has said that it may be."""
         self._held, self._held_voiced = self._held + pcm, voiced
-        if len(self._held) >= sample_rate // 1000 * self._packet_ms * 2:
-            await self._send(sample_rate)
-        was_quiet, self._quiet_ms = self._is_quiet, 0 if voiced else self._quiet_ms + len(pcm) * 500 // sample_rate
-        if self._is_quiet and not was_quiet:
-            await self._guess()
+        self._quiet_ms = self._quiet_with(pcm, sample_rate, voiced=voiced)
+
+    def _quiet_with(self, pcm: bytes, sample_rate: int, *, voiced: bool) -> int:
+        """For how long there was no voice, this included; ms."""
+        return 0 if voiced else self._quiet_ms + len(pcm) * 500 // sample_rate
 
     @property
     def _is_quiet(self) -> bool:
         return 0 < self._guess_after_ms <= self._quiet_ms
+
+    def _packet_bytes(self, sample_rate: int) -> int:
+        return sample_rate // 1000 * self._packet_ms * 2
 
     @property
     def _packet_ms(self) -> int:

@@ -47,13 +47,14 @@ from agent.loudness import is_voiced, is_voiced_ulaw
 from agent.model import AudioSide
 from agent.pipelines.playout import Playout
 from agent.recording.tape import Tape
+from agent.stream_socket import TAKER, Taker
 
 SAMPLE_RATE = 8000
 MARK_EVERY_MS = 200.0
 """How finely we know what was heard. Twilio answers every mark, so finer costs messages both ways."""
 CHUNK_MS = 200
 MAX_PAYLOAD = 64 * 1024
-MEDIA_BEGINS, PAYLOAD_BEGINS = '{"event":"media"', '"payload":"'
+MEDIA_BEGINS, PAYLOAD_BEGINS = b'{"event":"media"', b'"payload":"'
 OUTPUT_CHUNK_MS = 100
 """Audio travels to the line in pieces of this length: each costs a walk along the frames' road."""
 NO_SOUND_OF_ITS_OWN = float("-inf")
@@ -105,6 +106,13 @@ class Hearer(Protocol):
     """Who makes words of the caller's sound without needing frames of it."""
 
     async def hear(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> None: ...
+    def has_room(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> bool:
+        """Whether `keep` will do for this."""
+        ...
+
+    def keep(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> None:
+        """Hear this later, with what comes next."""
+        ...
 
 
 class Line:
@@ -139,6 +147,16 @@ class Line:
     def transport(self) -> LineTransport:
         """The line as a Pipecat transport; build it once the greeting is on the wire."""
         return LineTransport(self)
+
+    def take_with(self, taker: Taker | None) -> None:
+        """Have messages that need no waiting taken as they arrive, where the server can do that."""
+        if (take_with := self.websocket.scope.get("extensions", {}).get(TAKER)) is not None:
+            take_with(taker)
+
+    def let_go(self) -> None:
+        """The conversation is over: nobody of it listens any more."""
+        self.listener = self.hearer = None
+        self.take_with(None)
 
     async def say(self, spoken: Spoken, heard: Callable[[str], None]) -> None:
         """Write ready-made audio to the wire at once; `heard` gets each word when the caller has heard it."""
@@ -208,14 +226,13 @@ class Line:
         """A turn was heard: the clock of voice-to-voice runs from the caller's last voiced audio."""
         self._answer_due_since = self._caller_voice_at
 
-    def caller_audio(self, ulaw: bytes, pcm: bytes) -> bool:
-        """Note when the caller's voice was last on the line, and let it be heard; whether there is voice in this."""
+    def caller_audio(self, ulaw: bytes, *, voiced: bool) -> None:
+        """Note when the caller's voice was last on the line, and let it be heard."""
         for ear in self.ears:
             ear.caller_sound(ulaw)
-        if voiced := is_voiced(pcm):
+        if voiced:
             self._caller_voice_at = self._now()
             self.caller_voiced_ms += len(ulaw) / 8
-        return voiced
 
     def caller_keyed(self) -> None:
         """Note when a key was last pressed: an answer to a keyed number is waited for from then on."""
@@ -253,13 +270,26 @@ class LineSerializer(TwilioFrameSerializer):
         super().__init__(line.stream_sid, line.call_sid, params=TwilioFrameSerializer.InputParams(auto_hang_up=False))
         self._line = line
 
+    def take(self, data: bytes) -> bool:
+        """A message as it arrives: whether it was sound, and the hearer wants more before it does anything."""
+        hearer = self._line.hearer
+        if hearer is None or (payload := _sound_of(data)) is None or (ulaw := _ulaw(payload)) is None:
+            return False
+        pcm = audioop.ulaw2lin(ulaw, 2)
+        voiced = is_voiced(pcm)
+        if not hearer.has_room(pcm, sample_rate=SAMPLE_RATE, voiced=voiced):
+            return False
+        self._line.caller_audio(ulaw, voiced=voiced)
+        hearer.keep(pcm, sample_rate=SAMPLE_RATE, voiced=voiced)
+        return True
+
     async def serialize(self, frame: Frame) -> str | bytes | None:
         if isinstance(frame, InterruptionFrame) and self._line.is_attended:
             return None  # `clear` would cut the operator short
         return await super().serialize(frame)
 
     async def deserialize(self, data: str | bytes) -> Frame | None:
-        if isinstance(data, str) and (payload := _sound_of(data)) is not None:
+        if isinstance(data, str) and (payload := _sound_of(data.encode())) is not None:
             return await self._audio(payload)
         message = _parse(data)
         if message is None:
@@ -281,15 +311,13 @@ class LineSerializer(TwilioFrameSerializer):
         return None
 
     async def _audio(self, payload: object) -> Frame | None:
-        try:
-            if not isinstance(payload, str) or not 0 < len(payload) <= MAX_PAYLOAD:
-                raise ValueError("no payload")
-            ulaw = base64.b64decode(payload, validate=True)
-        except (ValueError, binascii.Error):
+        ulaw = _ulaw(payload)
+        if ulaw is None:
             self._line.malformed += 1
             return None
         pcm = audioop.ulaw2lin(ulaw, 2)
-        voiced = self._line.caller_audio(ulaw, pcm)
+        voiced = is_voiced(pcm)
+        self._line.caller_audio(ulaw, voiced=voiced)
         if self._line.hearer is not None:
             await self._line.hearer.hear(pcm, sample_rate=SAMPLE_RATE, voiced=voiced)
             return None
@@ -434,6 +462,7 @@ class LineTransport(FastAPIWebsocketTransport):
     """Pipecat's WebSocket transport with a `LineOutput`. Audio is 8 kHz from end to end."""
 
     def __init__(self, line: Line) -> None:
+        serializer = LineSerializer(line)
         params = FastAPIWebsocketParams(
             audio_in_enabled=True,
             audio_out_enabled=True,
@@ -441,10 +470,11 @@ class LineTransport(FastAPIWebsocketTransport):
             audio_out_sample_rate=SAMPLE_RATE,
             audio_out_end_silence_secs=0,
             audio_out_10ms_chunks=OUTPUT_CHUNK_MS // 10,
-            serializer=LineSerializer(line),
+            serializer=serializer,
         )
         super().__init__(line.websocket, params)
         self._output = LineOutput(self, line, self._client, self._params)
+        line.take_with(serializer.take)
 
     def output(self) -> LineOutput:
         return self._output
@@ -462,12 +492,22 @@ def spread_words(text: str, total_ms: float) -> list[tuple[str, float]]:
     return starts
 
 
-def _sound_of(data: str) -> str | None:
+def _sound_of(data: bytes) -> bytes | None:
     """The payload of a media message as Twilio writes it, fifty times a second, without reading the rest."""
     if not data.startswith(MEDIA_BEGINS) or (begin := data.find(PAYLOAD_BEGINS)) < 0:
         return None
     begin += len(PAYLOAD_BEGINS)
-    return data[begin:end] if (end := data.find('"', begin)) > 0 else None
+    return data[begin:end] if (end := data.find(b'"', begin)) > 0 else None
+
+
+def _ulaw(payload: object) -> bytes | None:
+    """The sound of a payload; None when there is none in it."""
+    if not isinstance(payload, str | bytes) or not 0 < len(payload) <= MAX_PAYLOAD:
+        return None
+    try:
+        return base64.b64decode(payload, validate=True)
+    except (ValueError, binascii.Error):
+        return None
 
 
 def _parse(data: str | bytes) -> dict[str, Any] | None:

@@ -30,6 +30,7 @@ from agent.events import CallTransferred, EndReason, VendorDegraded
 from agent.knowledge.prompt import AiContext, key_terms
 from agent.model import Shop
 from agent.pipelines.appointments import Appointments
+from agent.pipelines.dismantling import dismantle
 from agent.pipelines.greeting import Phrases, Rendered, wording
 from agent.pipelines.hearing import DeepgramOnLine
 from agent.pipelines.intake import Intake
@@ -116,7 +117,9 @@ class Receptionist:
         self._due_since = line.began_at
         self._handed_over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._transport = line.transport()
         self._worker = self._build(instructions, speech)
+        self._runner = WorkerRunner(handle_sigint=False, force_gc=False)
         line.listener = self
 
     @property
@@ -126,17 +129,16 @@ class Receptionist:
 
     async def run(self) -> EndReason:
         """Hold the conversation until somebody ends it; return who did."""
-        runner = WorkerRunner(handle_sigint=False, force_gc=False)
-        await runner.add_workers(self._worker)
+        await self._runner.add_workers(self._worker)
         vigil = asyncio.create_task(Vigil(self._line, self).watch(), name="vigil")
         limit = asyncio.get_running_loop().call_later(self._settings.max_call_s, self._say_goodbye, "call_too_long")
         try:
-            await self._until_over(asyncio.create_task(runner.run(), name="pipeline"))
+            await self._until_over(asyncio.create_task(self._runner.run(), name="pipeline"))
         finally:
             limit.cancel()
             vigil.cancel()
             await asyncio.gather(vigil, return_exceptions=True)
-            self._line.listener = None
+            self._line.let_go()
             await self.supervision.close()
             self._tell_greeting(interrupted=True)
             # What a tool has begun is finished, and told, before the call is over.
@@ -156,6 +158,11 @@ class Receptionist:
                 await asyncio.wait([pipeline], timeout=END_S)
         if pipeline.done() and not pipeline.cancelled():
             pipeline.result()
+
+    def dismantle(self) -> None:
+        """The call is over and told: nothing is to be left of it. A pipeline that hangs is left as it is."""
+        if self._worker.has_finished():
+            dismantle(self._worker, self._transport, self._runner, self)
 
     def instruct(self, moving: str) -> None:
         """Replace the moving half of what the model is told, from its next answer on."""
@@ -182,7 +189,6 @@ class Receptionist:
         self._context = LLMContext(messages=self._history(), tools=list(tools_for(self._shop)))
         pair = LLMContextAggregatorPair(self._context, user_params=user_turns(self._settings))
         user, assistant = pair.user(), pair.assistant()
-        transport = self._line.transport()
         if isinstance(call.stt, DeepgramOnLine):
             self._line.hearer, call.llm.on_guess = call.stt, call.stt.taken_up
         self._tap.follow(user, assistant, call.tts)
@@ -190,18 +196,18 @@ class Receptionist:
         user.add_event_handler("on_user_turn_started", self._caller_spoke)
         user.add_event_handler("on_user_turn_stopped", self._caller_stopped)
         user.add_event_handler("on_user_turn_idle", self._caller_is_silent)
-        transport.add_event_handler("on_client_disconnected", self._socket_closed)
+        self._transport.add_event_handler("on_client_disconnected", self._socket_closed)
         worker = PipelineWorker(
             Pipeline(
                 [
-                    transport.input(),  # the caller's voice
+                    self._transport.input(),  # the caller's voice
                     Keypad(intake, proposes=self._settings.stt != "nova"),  # a number keyed in is a turn as well
                     call.stt,  # becomes words
                     self._tap.ears,  # which operators see at once
                     user,  # a whole turn goes into the history
                     call.llm,  # is answered, or a tool is called
                     call.tts,  # becomes voice
-                    transport.output(),  # is played to the caller
+                    self._transport.output(),  # is played to the caller
                     self._tap.mouth,
                     assistant,  # what was heard goes into the history
                 ]

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from pipecat.services.websocket_service import WebsocketService
+from websockets.asyncio.client import ClientConnection
 
 OPEN_S = 2.5
 """How long a vendor has to accept a socket; a caller who speaks meanwhile is heard once it is open."""
@@ -20,6 +21,8 @@ class OpensBehind(WebsocketService):
     """
 
     _opening: asyncio.Task[None] | None = None
+    opened: tuple[ClientConnection, ...] = ()
+    """All of this call's, those that are closed as well."""
 
     def be_impatient(self) -> None:
         """Call it once, after the service is built."""
@@ -40,4 +43,6 @@ class OpensBehind(WebsocketService):
         await super()._disconnect()
 
     async def _websocket_connect(self, uri: str, **kwargs: Any) -> Any:
-        return await super()._websocket_connect(uri, **{"open_timeout": OPEN_S, **kwargs})
+        connection = await super()._websocket_connect(uri, **{"open_timeout": OPEN_S, **kwargs})
+        self.opened = (*self.opened, connection)
+        return connection

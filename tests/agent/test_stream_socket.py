@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 
-from agent.stream_socket import MOST_WAITING, StreamSocket
+from agent.stream_socket import MOST_WAITING, TAKER, StreamSocket
 
 BIG = "x" * 30_000
 
@@ -73,6 +73,47 @@ async def test_a_few_messages_that_wait_do_not_stop_the_reading():
         await _send_all(client, 10)
         await until(lambda: app.sockets and app.sockets[0].queue.qsize() == 10)
         assert not app.sockets[0].read_paused
+
+
+class TakingApp(App):
+    """Has some of the messages as they arrive, and receives the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            scope["extensions"][TAKER](self.take)
+        await super().__call__(scope, receive, send)
+
+    def take(self, data: bytes) -> bool:
+        number = data[:3].decode()
+        if int(number) % 4 == 0:
+            return False
+        self.at_once.append(number)
+        self.taken.append(number)
+        return True
+
+
+async def test_what_is_taken_as_it_arrives_is_in_order_with_what_is_received():
+    app = TakingApp()
+    app.may_read.set()
+    async with served(app) as client:
+        await _send_all(client, 40)
+        for number in range(40, 60):  # one by one, so that nothing waits when it comes
+            await client.send(f"{number:03}")
+            await until(lambda number=number: len(app.taken) == number + 1)
+    assert [text[:3] for text in app.taken] == [f"{number:03}" for number in range(60)]
+    assert set(app.at_once) >= {f"{number:03}" for number in range(40, 60) if number % 4}
+
+
+async def test_nothing_is_taken_while_something_waits_to_be_received():
+    app = TakingApp()
+    async with served(app) as client:
+        await _send_all(client, 10)
+        await until(lambda: app.sockets and app.sockets[0].queue.qsize() == 10)
+        assert app.at_once == []
 
 
 async def _send_all(client: ClientConnection, count: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from pipecat.frames.frames import EagerEndOfTurnCancelFrame, EagerTranscriptionFrame, Frame, InputAudioRawFrame
 from pipecat.processors.frame_processor import FrameDirection
 
@@ -10,6 +12,7 @@ from agent.pipelines.intake import Intake
 from agent.redaction import Redactor
 
 BLOCK = b"\0" * 320
+SILENCE_AND_VOICE = st.lists(st.text("v", min_size=1, max_size=9) | st.text(".", min_size=1, max_size=90), max_size=6)
 
 
 class Listening(DeepgramOnLine):
@@ -25,6 +28,9 @@ class Listening(DeepgramOnLine):
         )
         self.is_open = True
         self.packets_ms: list[int] = []
+        self.packets: list[bytes] = []
+        self.kept = 0
+        """Blocks for which nothing but `keep` was called."""
         self.guesses: list[str | None] = []
 
     @property
@@ -33,6 +39,7 @@ class Listening(DeepgramOnLine):
 
     async def process_audio_frame(self, frame: InputAudioRawFrame, direction: FrameDirection) -> None:  # noqa: ARG002
         self.packets_ms.append(len(frame.audio) // 16)
+        self.packets.append(frame.audio)
 
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:  # noqa: ARG002
         if isinstance(frame, EagerTranscriptionFrame):
@@ -44,6 +51,16 @@ class Listening(DeepgramOnLine):
         """Blocks that are voiced (v) or not (.)."""
         for voice in voices:
             await self.hear(BLOCK, sample_rate=8000, voiced=voice == "v")
+
+    async def arrives(self, voices: str, *, at_once: bool) -> None:
+        """Blocks, no two alike, heard or, where there is room for them, kept as they arrive."""
+        for number, voice in enumerate(voices):
+            block, how = number.to_bytes(2, "big") * 160, {"sample_rate": 8000, "voiced": voice == "v"}
+            if at_once and self.has_room(block, **how):
+                self.keep(block, **how)
+                self.kept += 1
+            else:
+                await self.hear(block, **how)
 
     async def flux(self, event: str, words: str) -> None:
         await self._handle_turn_info({"event": event, "transcript": words})
@@ -79,6 +96,37 @@ async def test_a_voice_does_not_wait_for_the_silence_before_it_nor_silence_for_t
 async def test_while_nobody_speaks_packets_are_longer_and_a_voice_ends_that_at_once():
     a_second = "." * 50
     assert (await heard(a_second + "." * 25 + "..vvvv"))[-4:] == [240, 240, 100, 80]
+
+
+@given(voices=SILENCE_AND_VOICE.map("".join), in_turn=st.booleans())
+async def test_sound_kept_as_it_arrives_is_heard_as_if_each_piece_had_been(voices: str, in_turn: bool):
+    one, other = Listening(guess_after_ms=80), Listening(guess_after_ms=80)
+    for service, at_once in ((one, False), (other, True)):
+        if in_turn:
+            await service.flux("StartOfTurn", "How")
+            await service.flux("Update", "How much is it")
+        await service.arrives(voices, at_once=at_once)
+    assert (other.packets, other.guesses) == (one.packets, one.guesses)
+    assert (other._held, other._quiet_ms) == (one._held, one._quiet_ms)
+
+
+async def test_most_sound_is_only_kept():
+    service = Listening(guess_after_ms=80)
+    await service.arrives("v" * 40 + "." * 240, at_once=True)
+    assert service.kept > 200
+
+
+async def test_while_a_packet_is_being_sent_nothing_is_kept_past_it():
+    service = Listening()
+    service.is_open, seen = True, []
+
+    async def slowly(frame: InputAudioRawFrame, direction: FrameDirection) -> None:
+        seen.append(service.has_room(BLOCK, sample_rate=8000, voiced=True))
+
+    service.process_audio_frame = slowly  # type: ignore[method-assign]
+    await service.sound("vvvv")
+    assert seen == [False]
+    assert service.has_room(BLOCK, sample_rate=8000, voiced=True)
 
 
 async def test_silence_inside_of_a_turn_goes_in_short_packets_however_long_it_is():
