@@ -185,9 +185,10 @@ class DeepgramOnLine(OpensBehind, DeepgramFluxSTTService):
         a silence's wait: then `keep` does all that `hear` would."""
         if self._is_busy or (self._held and voiced != self._held_voiced):
             return False
-        quiet_ms = self._quiet_with(pcm, sample_rate, voiced=voiced)
-        is_full = len(self._held) + len(pcm) >= self._packet_bytes(sample_rate)
-        return not is_full and (self._is_quiet or not 0 < self._guess_after_ms <= quiet_ms)
+        if not self._is_quiet and 0 < self._guess_after_ms <= self._quiet_with(pcm, sample_rate, voiced=voiced):
+            return False
+        filled = len(self._held) + len(pcm)
+        return filled < sample_rate // 1000 * PACKET_MS * 2 or filled < self._packet_bytes(sample_rate)
 
     def keep(self, pcm: bytes, *, sample_rate: int, voiced: bool) -> None:
         """Put this to the packet that is filling; `has_room` has said that it may be."""

@@ -505,7 +505,7 @@ def _ulaw(payload: object) -> bytes | None:
     if not isinstance(payload, str | bytes) or not 0 < len(payload) <= MAX_PAYLOAD:
         return None
     try:
-        return base64.b64decode(payload, validate=True)
+        return binascii.a2b_base64(payload, strict_mode=True)
     except (ValueError, binascii.Error):
         return None
 
