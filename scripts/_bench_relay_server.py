@@ -14,16 +14,16 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import uvicorn
 import uvloop
 from _house import logger  # its import silences what Pipecat says of itself
+from fastapi import FastAPI
 
 from agent.call import Services
 from agent.events import CallAnswered, CallEnded, TurnHeard
 from agent.settings import Settings
-from server import create_app, uvicorn_config
+from server import DrainingServer
 
 SEND_BUFFER = 32 * 1024
 """The kernel's buffer for a browser. Left to itself it grows to megabytes, and a dead reader takes minutes to show."""
@@ -32,10 +32,10 @@ SEND_BUFFER = 32 * 1024
 async def main() -> None:
     logger.add(sys.stderr, level="WARNING")
     settings = Settings(**json.loads(sys.stdin.readline()))
-    app = create_app(settings)
+    server = DrainingServer(settings)
+    app = cast(FastAPI, server.config.app)
     with socket.create_server(("127.0.0.1", settings.port)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        server = uvicorn.Server(uvicorn_config(settings, app))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody
             await asyncio.sleep(0.01)

@@ -54,6 +54,7 @@ VARIANTS = {
 }
 """All in `_bench_variants.py`: rows without another side."""
 IN_ALL = {
+    "greeting": ("--rounds", "10"),
     "latency": ("--rounds", "5"),
     "bargein": ("--rounds", "5"),
     "startup": ("--rounds", "2"),
@@ -65,8 +66,10 @@ IN_ALL = {
     "bookings": ("--rounds", "5"),
 }
 """How much of each in a run of everything, which takes forty minutes at most; by itself it has its own defaults."""
-PUBLISHED = {"greeting": ("--rounds", "5"), "latency": ("--rounds", "5")}
-"""Measured again with vendors at their published medians."""
+PUBLISHED = {"greeting": ("--rounds", "3"), "latency": ("--rounds", "10")}
+"""Measured again with vendors at their published medians; first tokens are spread there, so that a p95 wants turns."""
+ALONE = ("replay",)
+"""Not in a run of everything: it measures replays, on a clock of their own."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -129,7 +132,7 @@ def _all(quick: bool) -> dict[str, Any]:
             told["conditions"][name] = found["conditions"]
         for name, more in () if quick else PUBLISHED.items():
             told["published"] += _in_its_process(name, ["--vendors", "published", *more], folder)["rows"]
-        for name in () if quick else MEASUREMENTS:
+        for name in () if quick else (name for name in MEASUREMENTS if name not in ALONE):
             told[name] = _in_its_process(name, IN_ALL.get(name, ()), folder)
     return {**told, "machine": asdict(machine)}
 
