@@ -146,6 +146,13 @@ async def test_beyond_two_weeks_the_store_is_asked(scene: Scene, span: tuple[dat
     assert scene.counted.asked == ["bookings_between"] * 2
 
 
+async def test_a_moment_without_a_zone_is_the_stores_to_refuse(scene: Scene):
+    await scene.look()
+    with pytest.raises(StoreError) as refused:
+        await scene.ahead.bookings_between(1, TEN.replace(tzinfo=None), TEN + HOUR, now=NOW)
+    assert refused.value.code == "moment_naive"
+
+
 async def test_another_shops_book_is_not_this_ones(scene: Scene):
     await scene.hold(scene.book)
     await scene.look()
