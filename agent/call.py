@@ -114,7 +114,6 @@ async def run_call(caller: Caller, line: Line, services: Services) -> EndReason:
             )
         receptionist = _receptionist(shop, line, heard, log, services)
         services.switchboard.connect(caller.call_sid, receptionist)
-        services.look_ahead(shop.location_id)
         looking_up = asyncio.create_task(_look_up(caller, shop, receptionist, services))
         reason = await receptionist.run()
     except asyncio.CancelledError:

@@ -35,8 +35,8 @@ class StreamSocket(WebSocketsSansIOProtocol):
         self._taker = taker
 
     def handle_text(self, event: Frame) -> None:
-        can_take = self._taker is not None and event.fin and self.queue.empty() and not self.close_sent
-        if not (can_take and self._taker is not None and self._taker(bytes(event.data))):
+        taker = self._taker if event.fin and self.queue.empty() and not self.close_sent else None
+        if taker is None or not taker(bytes(event.data)):
             super().handle_text(event)
 
     def send_receive_event_to_app(self) -> None:

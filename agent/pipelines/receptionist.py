@@ -93,9 +93,7 @@ class Receptionist:
         self._tap = Tap(log, line, [] if greeting_heard is None else greeting_heard)
         self.ending: EndReason | None = None
         self._look_ahead = look_ahead
-        self._hang_up = hang_up
-        self._put_through = put_through
-        self._ring = ring
+        self._hang_up, self._put_through, self._ring = hang_up, put_through, ring
         self.supervision = Supervision(line, log, self)
         self._tools = ToolDesk(
             shop,
@@ -129,6 +127,7 @@ class Receptionist:
 
     async def run(self) -> EndReason:
         """Hold the conversation until somebody ends it; return who did."""
+        self._look_ahead()
         await self._runner.add_workers(self._worker)
         vigil = asyncio.create_task(Vigil(self._line, self).watch(), name="vigil")
         limit = asyncio.get_running_loop().call_later(self._settings.max_call_s, self._say_goodbye, "call_too_long")

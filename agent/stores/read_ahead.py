@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from loguru import logger
 
@@ -158,47 +159,15 @@ class ReadAhead:
 
     # Writing
 
-    async def hold(
-        self,
-        location_id: int,
-        visit: Visit,
-        *,
-        key: str,
-        call_sid: str,
-        now: datetime,
-        expires_at: datetime,
-        moves: str | None = None,
-    ) -> Booking:
+    async def hold(self, location_id: int, visit: Visit, **how: Any) -> Booking:
         """See `BookingStore.hold`."""
         async with self._writing(location_id):
-            return await self._store.hold(
-                location_id, visit, key=key, call_sid=call_sid, now=now, expires_at=expires_at, moves=moves
-            )
+            return await self._store.hold(location_id, visit, **how)
 
-    async def confirm(
-        self,
-        location_id: int,
-        booking_id: str,
-        *,
-        key: str,
-        call_sid: str,
-        now: datetime,
-        customer_name: str,
-        customer_phone: str,
-        notes: str = "",
-    ) -> Booking:
+    async def confirm(self, location_id: int, booking_id: str, **how: Any) -> Booking:
         """See `BookingStore.confirm`."""
         async with self._writing(location_id):
-            return await self._store.confirm(
-                location_id,
-                booking_id,
-                key=key,
-                call_sid=call_sid,
-                now=now,
-                customer_name=customer_name,
-                customer_phone=customer_phone,
-                notes=notes,
-            )
+            return await self._store.confirm(location_id, booking_id, **how)
 
     async def cancel(self, location_id: int, booking_id: str, *, key: str, now: datetime) -> Booking:
         """See `BookingStore.cancel`."""
