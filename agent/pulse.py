@@ -8,12 +8,11 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-BEAT_S = 0.02
-KEPT = 200
+BEAT_S = 0.05
+"""Each beat wakes the process, and one that has slept wakes slowly: fifty a second cost as much as half a call."""
+KEPT = 80
 """Beats: four seconds, in which a caller has been greeted and the next can be judged."""
 SHARE = 0.95
-BUSY_OVER = 100
-"""Beats: two seconds. A loop is late only when its core is full; how busy it is tells before that."""
 
 
 class Pulse:
@@ -21,7 +20,7 @@ class Pulse:
 
     def __init__(self) -> None:
         self._late_ms: deque[float] = deque(maxlen=KEPT)
-        self._used: deque[tuple[float, float]] = deque(maxlen=BUSY_OVER)
+        self._used: deque[tuple[float, float]] = deque(maxlen=KEPT)
         """At each beat: the loop's time, and what its thread has used of a core."""
 
     @property
@@ -32,8 +31,9 @@ class Pulse:
 
     @property
     def busy(self) -> float:
-        """The share of a core that the loop's thread has used of the last two seconds; 0 before that."""
-        if len(self._used) < BUSY_OVER:
+        """The share of a core that the loop's thread has used of the last four seconds; 0 before that. A loop is late
+        only when its core is full; this tells before it is."""
+        if len(self._used) < KEPT:
             return 0.0
         (began, used_before), (now, used) = self._used[0], self._used[-1]
         return (used - used_before) / (now - began) if now > began else 0.0

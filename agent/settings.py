@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     ticket_ttl_s: Annotated[int, Field(gt=0, le=600)] = 60
     max_calls: Annotated[int, Field(gt=0)] = 50
     max_loop_late_ms: Annotated[float, Field(gt=0)] = 25.0
-    max_loop_busy: Annotated[float, Field(gt=0)] = 0.8
+    max_loop_busy: Annotated[float, Field(gt=0)] = 0.7
     max_call_s: Annotated[int, Field(gt=0)] = 1800
     drain_s: Annotated[float, Field(ge=0)] = 20.0
     user_idle_s: Annotated[float, Field(gt=0)] = 8.0

@@ -22,6 +22,7 @@ HOLE_MS, ADDED_MS = 60.0, 200.0
 """What a core may not do that is not full: a hole in a voice as long as this, answers so much later than to a single
 caller, a call that it cannot take."""
 PARTS = 5
+OVERLOAD, MOST_OVERLOADS = 1.5, 3
 LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 35, 50, 65, 80), "stock": (2, 4, 6, 8, 10, 12)}
 
 
@@ -202,14 +203,30 @@ async def capacity(bench: Bench) -> None:
             twenty = next((level for level in levels if level.first.calls == 20), None)
             costs[name] = (twenty or (well or levels)[-1]).first.cpu_s_per_call_minute
             if well and not bench.asked.quick:
-                more = await crowd_of(bench, side, int(holds[name] * 1.5), window_s)
-                overload[name] = more.p95() / well[-1].p95()
-                bench.notes.setdefault("overload", {})[name] = more.told(alone)
+                overload[name] = await _overload(bench, side, well[-1], alone, window_s)
             told = [crowd.told(alone) for level in levels for crowd in level.crowds]
             bench.notes.setdefault("levels", {})[name] = told
     bench.row("calls_per_core", "calls", holds["ours"], holds["stock"], 1)
     bench.row("cpu_s_per_call_minute", "s", costs["ours"], costs["stock"], PARTS)
     bench.row("overload_p95_ratio", "", overload["ours"], overload["stock"], 1)
+
+
+async def _overload(bench: Bench, side: Side, held: Level, alone: dict[str, float], window_s: float) -> float:
+    """What the others wait when half as many again call, to what they wait when the core is as full as it may be.
+
+    A level is given up for one caller refused, so the core may have room for half as many again; then still more call,
+    until some are refused, and the worst of these ratios counts.
+    """
+    calls, ratios = held.first.calls, list[float]()
+    while len(ratios) < MOST_OVERLOADS:
+        calls = int(calls * OVERLOAD)
+        crowd = await crowd_of(bench, side, calls, window_s)
+        ratios.append(crowd.p95() / held.p95())
+        say(f"{side.name}: overload {ratios[-1]:.2f}, {crowd.told(alone)}")
+        bench.notes.setdefault("overload", {}).setdefault(side.name, []).append(crowd.told(alone))
+        if crowd.refused or side.name == "stock":  # it refuses nobody
+            break
+    return max(ratios)
 
 
 async def _alone(bench: Bench, side: Side, window_s: float) -> dict[str, float]:
