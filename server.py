@@ -205,14 +205,14 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, settings: Settings, *, parent: int | None = None) -> None:
         """`parent`: the process without which it is not to go on."""
         self._parent = parent
-        self._app = create_app(settings)
+        self.application = create_app(settings)
         self._drain_s = settings.drain_s
         self._sweeping = AsyncExitStack()
-        super().__init__(uvicorn_config(settings, self._app))
+        super().__init__(uvicorn_config(settings, self.application))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        services: Services | None = getattr(self._app.state, "services", None)
+        services: Services | None = getattr(self.application.state, "services", None)
         if services is not None:
             sweeper = Sweeper(lambda: services.switchboard.live)
             await self._sweeping.enter_async_context(sweeper.sweeping())
@@ -222,7 +222,7 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter) or is_orphan
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        services: Services | None = getattr(self._app.state, "services", None)
+        services: Services | None = getattr(self.application.state, "services", None)
         if services is not None and not self.force_exit:
             await services.switchboard.drain(self._drain_s)
         await super().shutdown(sockets)

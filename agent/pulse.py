@@ -3,45 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 BEAT_S = 0.05
 """Each beat wakes the process, and one that has slept wakes slowly: fifty a second cost as much as half a call."""
 KEPT = 80
 """Beats: four seconds, in which a caller has been greeted and the next can be judged."""
 SHARE = 0.95
+FEW = 10
+"""Calls. With fewer the loop's own work would be taken for theirs."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What was seen at one beat; seconds of the loop's clock, and of a core that its thread has used by then."""
+
+    late_ms: float
+    at: float = 0.0
+    used: float = 0.0
+    live: int = 0
+    """Calls on the line."""
 
 
 class Pulse:
     """Measures while `beating`; before and after, the loop counts as being in time."""
 
     def __init__(self) -> None:
-        self._late_ms: deque[float] = deque(maxlen=KEPT)
-        self._used: deque[tuple[float, float]] = deque(maxlen=KEPT)
-        """At each beat: the loop's time, and what its thread has used of a core."""
+        self._beats: deque[Beat] = deque(maxlen=KEPT)
+        self.live: Callable[[], int] = lambda: 0
+        """How many calls are on the line."""
 
     @property
     def late_ms(self) -> float:
         """What nineteen of twenty beats were not later than, of the last four seconds'."""
-        ordered = sorted(self._late_ms)
+        ordered = sorted(beat.late_ms for beat in self._beats)
         return ordered[int(len(ordered) * SHARE) - 1] if len(ordered) == KEPT else 0.0
 
-    @property
-    def busy(self) -> float:
-        """The share of a core that the loop's thread has used of the last four seconds; 0 before that. A loop is late
-        only when its core is full; this tells before it is."""
-        if len(self._used) < KEPT:
-            return 0.0
-        (began, used_before), (now, used) = self._used[0], self._used[-1]
-        return (used - used_before) / (now - began) if now > began else 0.0
+    def busy_with(self, calls: int) -> float:
+        """The share of a core that so many calls take; 0 before there are four seconds to judge by.
 
-    def beat(self, late_ms: float, *, at: float = 0.0, used: float = 0.0) -> None:
-        """Note how late one was, when it was, and what the thread had used by then; seconds."""
-        self._late_ms.append(max(0.0, late_ms))
-        self._used.append((at, used))
+        It is what the loop's thread has used of them, and for each call more than there were the share of one. A loop
+        is late only when its core is full; this tells before it is.
+        """
+        if len(self._beats) < KEPT:
+            return 0.0
+        first, last = self._beats[0], self._beats[-1]
+        share = (last.used - first.used) / (last.at - first.at) if last.at > first.at else 0.0
+        lately = statistics.fmean(beat.live for beat in self._beats)
+        return share + max(0.0, calls - lately) * share / max(lately, FEW)
+
+    def beat(self, beat: Beat) -> None:
+        """Note what was seen."""
+        self._beats.append(beat)
 
     @asynccontextmanager
     async def beating(self) -> AsyncGenerator[None]:
@@ -52,8 +70,7 @@ class Pulse:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            self._late_ms.clear()
-            self._used.clear()
+            self._beats.clear()
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -61,4 +78,4 @@ class Pulse:
             due = loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
             now = loop.time()
-            self.beat((now - due) * 1000, at=now, used=time.thread_time())
+            self.beat(Beat(max(0.0, now - due) * 1000, at=now, used=time.thread_time(), live=self.live()))

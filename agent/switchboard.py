@@ -50,8 +50,8 @@ class Switchboard:
     def __init__(
         self, max_calls: int, pulse: Pulse | None = None, *, most_late_ms: float = 0.0, most_busy: float = 1.0
     ) -> None:
-        """With a `pulse`, no call is answered while the loop runs later than `most_late_ms`, or uses more of its core
-        than `most_busy`."""
+        """With a `pulse`, no call is answered while the loop runs later than `most_late_ms`, nor one with which it
+        would use more of its core than `most_busy`."""
         self._max_calls = max_calls
         self._pulse, self._most_late_ms, self._most_busy = pulse, most_late_ms, most_busy
         self._lines: dict[str, LiveCall | None] = {}
@@ -60,6 +60,8 @@ class Switchboard:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
+        if pulse is not None:
+            pulse.live = lambda: self.live
         self.draining = False
         """Whether it is about to stop, and no more calls are to be brought here."""
         self.refused: Counter[str] = Counter()
@@ -75,8 +77,8 @@ class Switchboard:
 
     @property
     def _is_in_time(self) -> bool:
-        pulse = self._pulse
-        return pulse is None or (pulse.late_ms <= self._most_late_ms and pulse.busy <= self._most_busy)
+        pulse, calls = self._pulse, len(self._lines) + len(self._expected) + 1
+        return pulse is None or (pulse.late_ms <= self._most_late_ms and pulse.busy_with(calls) <= self._most_busy)
 
     def _has_line(self) -> bool:
         return not self._closed and len(self._lines) < self._max_calls

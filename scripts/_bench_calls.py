@@ -33,7 +33,7 @@ from _bench_sides import (
 )
 from _phone_line import LineError, PhoneLine, longest_silence
 
-from agent.emulators.mind import Reply, answer
+from agent.emulators.mind import Reply, answer, read
 from agent.emulators.stage import Stage, open_stage
 
 T = TypeVar("T")
@@ -140,12 +140,18 @@ async def opened(asked: argparse.Namespace) -> AsyncGenerator[Bench]:
 
 
 def spread_first_tokens(stage: Stage) -> None:
-    """Log-normal about the median, with a 95th percentile of 3.3 times as much, as published; the same draws always."""
-    dice, median = Random(536), stage.openai.latencies.ttft_ms  # noqa: S311 - nothing secret
+    """Log-normal about the median, with a 95th percentile of 3.3 times as much, as published.
+
+    The same draws always, and for either side: whoever asks is told from the other by their instructions, and each kind
+    of answer has draws of its own. Otherwise it would be luck which of them meets the slow ones.
+    """
+    median = stage.openai.latencies.ttft_ms
+    dice: dict[tuple[str, str | None], Random] = defaultdict(lambda: Random(536))  # noqa: S311 - nothing secret
 
     def think(body: dict[str, Any]) -> Reply:
         reply = answer(body, stage.openai.rules)
-        return Reply(reply.say, reply.tools, median * dice.lognormvariate(0, 0.727), reply.status)
+        drawn = dice[read(body).instructions, reply.say].lognormvariate(0, 0.727)
+        return Reply(reply.say, reply.tools, median * drawn, reply.status)
 
     stage.openai.minds.append(think)
 

@@ -22,6 +22,7 @@ HOLE_MS, ADDED_MS = 60.0, 200.0
 """What a core may not do that is not full: a hole in a voice as long as this, answers so much later than to a single
 caller, a call that it cannot take."""
 PARTS = 5
+MOST_ROUNDS = 3
 OVERLOAD, MOST_OVERLOADS = 1.5, 3
 LEVELS: dict[Name, tuple[int, ...]] = {"ours": (20, 35, 50, 65, 80), "stock": (2, 4, 6, 8, 10, 12)}
 
@@ -172,7 +173,7 @@ async def crowd_of(bench: Bench, side: Side, calls: int, window_s: float) -> Cro
 
 @dataclass
 class Level:
-    """So many callers, in one round; in three where the first was not well, for a shared machine has bad moments."""
+    """So many callers, in one round; in up to three where the first was not well: a shared machine has bad moments."""
 
     crowds: list[Crowd]
 
@@ -182,6 +183,11 @@ class Level:
 
     def is_well(self, alone: dict[str, float]) -> bool:
         return 2 * sum(crowd.is_well(alone) for crowd in self.crowds) > len(self.crowds)
+
+    def is_open(self, alone: dict[str, float]) -> bool:
+        """Whether another round may still make it one that is held: two of three must be well, unless the first is."""
+        well = [crowd.is_well(alone) for crowd in self.crowds]
+        return not well[0] and len(well) < MOST_ROUNDS and well.count(False) < MOST_ROUNDS - 1
 
     def p95(self) -> float:
         return statistics.median(crowd.p95() for crowd in self.crowds)
@@ -248,8 +254,8 @@ async def _climb(bench: Bench, side: Side, alone: dict[str, float], window_s: fl
     for calls in levels:
         climbed.append(Level([await crowd_of(bench, side, calls, window_s)]))
         alone |= {} if alone else climbed[0].first.medians()  # in a hurry nobody was called alone
-        if not climbed[-1].is_well(alone) and not bench.asked.quick:
-            climbed[-1].crowds += [await crowd_of(bench, side, calls, window_s) for _ in range(2)]
+        while not bench.asked.quick and climbed[-1].is_open(alone):
+            climbed[-1].crowds.append(await crowd_of(bench, side, calls, window_s))
         say(f"{side.name}: {[crowd.told(alone) for crowd in climbed[-1].crowds]}")
         if not climbed[-1].is_well(alone):
             break

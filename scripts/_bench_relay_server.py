@@ -14,11 +14,10 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 from _house import logger  # its import silences what Pipecat says of itself
-from fastapi import FastAPI
 
 from agent.call import Services
 from agent.events import CallAnswered, CallEnded, TurnHeard
@@ -33,7 +32,7 @@ async def main() -> None:
     logger.add(sys.stderr, level="WARNING")
     settings = Settings(**json.loads(sys.stdin.readline()))
     server = DrainingServer(settings)
-    app = cast(FastAPI, server.config.app)
+    app = server.application
     with socket.create_server(("127.0.0.1", settings.port)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -21,7 +21,8 @@ with cast(Any, atheris).instrument_imports(include=["agent.access", "agent.pipel
     from agent.access import MemberCookies, TicketBook
 
     logger.remove()
-    from agent.pipelines.line import Line, LineSerializer
+    from agent.pipelines.line import Line
+    from agent.pipelines.line_messages import LineSerializer
 
 from fastapi import WebSocket
 from pydantic import ValidationError

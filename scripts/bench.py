@@ -58,18 +58,14 @@ IN_ALL = {
     "latency": ("--rounds", "5"),
     "bargein": ("--rounds", "5"),
     "startup": ("--rounds", "2"),
-    "recording": ("--rounds", "1"),
     "speculation": ("--rounds", "1"),
     "workers": ("--rounds", "1"),
-    "knowledge": ("--shops", "3000"),
-    "relay": ("--rounds", "1", "--seconds", "10"),
-    "bookings": ("--rounds", "5"),
 }
-"""How much of each in a run of everything, which takes forty minutes at most; by itself it has its own defaults."""
+"""How much of each in a run of all, which takes forty minutes at most; by itself it has its own defaults."""
 PUBLISHED = {"greeting": ("--rounds", "3"), "latency": ("--rounds", "10")}
 """Measured again with vendors at their published medians; first tokens are spread there, so that a p95 wants turns."""
-ALONE = ("replay",)
-"""Not in a run of everything: it measures replays, on a clock of their own."""
+ALONE = ("recording",)
+"""Not in a run of all, nor is anything that is not of calls: the machine has been quiet for long enough by then."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -95,7 +91,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """Only the measurement that was named is loaded: some load the whole pipeline."""
     parser = argparse.ArgumentParser(description="Measure the house on this machine.")
     commands = parser.add_subparsers(dest="what", required=True)
-    for name, about in {**MEASUREMENTS, **CALLS, **VARIANTS, "all": "every measurement with its defaults"}.items():
+    for name, about in {**MEASUREMENTS, **CALLS, **VARIANTS, "all": "everything of calls, a little of each"}.items():
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument(
             "--json", nargs="?", const="-", metavar="FILE", help="figures on standard output or in FILE"
@@ -126,14 +122,12 @@ def _all(quick: bool) -> dict[str, Any]:
     """Each by its name, in a process of its own, so that none pays for another's memory. Those of calls are rows."""
     told: dict[str, Any] = {"rows": [], "published": [], "conditions": {}}
     with observed() as machine, tempfile.TemporaryDirectory(prefix="chairside-bench-") as folder:
-        for name in (*CALLS, *(() if quick else VARIANTS)):
+        for name in (*CALLS, *(() if quick else (name for name in VARIANTS if name not in ALONE))):
             found = _in_its_process(name, ["--quick"] if quick else IN_ALL.get(name, ()), folder)
             told["rows"] += found["rows"]
             told["conditions"][name] = found["conditions"]
         for name, more in () if quick else PUBLISHED.items():
             told["published"] += _in_its_process(name, ["--vendors", "published", *more], folder)["rows"]
-        for name in () if quick else (name for name in MEASUREMENTS if name not in ALONE):
-            told[name] = _in_its_process(name, IN_ALL.get(name, ()), folder)
     return {**told, "machine": asdict(machine)}
 
 

@@ -35,7 +35,8 @@ from agent.pipelines.greeting import Phrases, Rendered, wording
 from agent.pipelines.hearing import DeepgramOnLine
 from agent.pipelines.intake import Intake
 from agent.pipelines.keypad import Keypad
-from agent.pipelines.line import SAMPLE_RATE, HangUpFrame, Line
+from agent.pipelines.line import SAMPLE_RATE, Line
+from agent.pipelines.line_transport import HangUpFrame, LineTransport
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.supervision import Supervision
 from agent.pipelines.tap import CallLog, Tap
@@ -115,7 +116,7 @@ class Receptionist:
         self._due_since = line.began_at
         self._handed_over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transport = line.transport()
+        self._transport = LineTransport(line)
         self._worker = self._build(instructions, speech)
         self._runner = WorkerRunner(handle_sigint=False, force_gc=False)
         line.listener = self

@@ -27,7 +27,7 @@ from agent.events import CallTransferred, MessageTaken, ToolOutcome, ToolUsed
 from agent.knowledge.menu import find_service_answer, menu_section
 from agent.model import Message, Shop
 from agent.pipelines.appointments import Appointments, Reply
-from agent.pipelines.line import HangUpFrame
+from agent.pipelines.line_transport import HangUpFrame
 from agent.pipelines.speech import SharedClientLLM
 from agent.pipelines.tap import CallLog, Tap
 from agent.ports import CallStore
