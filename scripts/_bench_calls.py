@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ from _bench_sides import (
 )
 from _phone_line import LineError, PhoneLine, longest_silence
 
-from agent.emulators.mind import Reply, answer, read
+from agent.emulators.mind import Reply, answer
 from agent.emulators.stage import Stage, open_stage
 
 T = TypeVar("T")
@@ -72,6 +72,7 @@ class Bench:
     stage: Stage
     words: Words
     asked: argparse.Namespace
+    first_tokens: FirstTokens
     rows: list[Row] = field(default_factory=list[Row])
     discarded: int = 0
     late_ms: list[float] = field(default_factory=list[float])
@@ -133,27 +134,32 @@ async def opened(asked: argparse.Namespace) -> AsyncGenerator[Bench]:
     """The vendors at the speed asked for, and the callers' words."""
     async with open_stage(latencies=VENDOR_SETS[asked.vendors]()) as stage:
         stage.openai.rules += rules()
+        first_tokens = FirstTokens(stage)
         if asked.vendors == "published":
-            spread_first_tokens(stage)
+            stage.openai.minds.append(first_tokens)
         never_pause()
-        yield Bench(stage, words_for(stage), asked)
+        yield Bench(stage, words_for(stage), asked, first_tokens)
 
 
-def spread_first_tokens(stage: Stage) -> None:
-    """Log-normal about the median, with a 95th percentile of 3.3 times as much, as published.
+class FirstTokens:
+    """When the model's first token comes: log-normal about the median, with a 95th percentile of 3.3 times as much, as
+    published.
 
-    The same draws always, and for either side: whoever asks is told from the other by their instructions, and each kind
-    of answer has draws of its own. Otherwise it would be luck which of them meets the slow ones.
+    Either side meets the same draws in the same round, each kind of answer its own: otherwise it would be luck who
+    meets the slow ones.
     """
-    median = stage.openai.latencies.ttft_ms
-    dice: dict[tuple[str, str | None], Random] = defaultdict(lambda: Random(536))  # noqa: S311 - nothing secret
 
-    def think(body: dict[str, Any]) -> Reply:
-        reply = answer(body, stage.openai.rules)
-        drawn = dice[read(body).instructions, reply.say].lognormvariate(0, 0.727)
-        return Reply(reply.say, reply.tools, median * drawn, reply.status)
+    def __init__(self, stage: Stage) -> None:
+        self._rules, self._median = stage.openai.rules, stage.openai.latencies.ttft_ms
+        self.begin(0)
 
-    stage.openai.minds.append(think)
+    def begin(self, at: int) -> None:
+        """Draw as in any round of this number."""
+        self._dice: dict[str | None, Random] = defaultdict(lambda: Random(at))  # noqa: S311 - nothing secret
+
+    def __call__(self, body: dict[str, Any]) -> Reply:
+        reply = answer(body, self._rules)
+        return replace(reply, ttft_ms=self._median * self._dice[reply.say].lognormvariate(0, 0.727))
 
 
 def told(bench: Bench) -> Measured:
@@ -215,6 +221,7 @@ async def both(bench: Bench, work: Callable[[Side], Awaitable[list[T]]], rounds:
     async with _running(bench) as sides:
         for at in range(rounds):
             for side in sides:
+                bench.first_tokens.begin(at)
                 found[side.name] += await bench.round(lambda side=side: work(side))
                 say(f"{bench.asked.what}, round {at + 1} of {rounds}: {side.name}")
     return found

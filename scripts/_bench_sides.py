@@ -69,7 +69,7 @@ def low() -> Latencies:
 
 
 def published() -> Latencies:
-    """Vendors at their published medians; the model's first token is spread about its own (`spread_first_tokens`)."""
+    """Vendors at their published medians; the model's first token is spread about its own (`FirstTokens`)."""
     return Latencies(
         deepgram=DeepgramLatencies(connect_ms=200, endpoint_ms=250),
         openai=OpenAILatencies(ttft_ms=536, tokens_per_s=60),
