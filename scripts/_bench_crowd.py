@@ -269,7 +269,7 @@ async def memory(bench: Bench) -> None:
     """What a call adds while it lasts, and what a thousand leave behind."""
     per_call: dict[Name, float | None] = {"ours": None, "stock": None}
     left: dict[Name, float | None] = {"ours": None, "stock": None}
-    many = 600
+    many = 1000
     for name in sides_of(bench):
         async with running(name, bench.stage) as side:
             await warmed(side, bench)
