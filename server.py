@@ -64,7 +64,7 @@ def create_app(
         async with (
             open_services(settings, clock=clock) as opened,
             _relay(services := dressed(opened)) as relay,
-            Figures(services.own) as figures,
+            Figures(services.own, services.pulse) as figures,
             open_logins(settings, services.members, clock) as logins,
         ):
             _open_doors(app, services, relay, figures, logins)

@@ -36,6 +36,7 @@ from agent.pipelines.receptionist import Receptionist
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.tap import CallLog
 from agent.ports import BookingStore, CallControl, CallStore, Clock, EventBus, Members, Telephone, TextStore
+from agent.pulse import Pulse
 from agent.recording.recorder import Recorder, Shelf
 from agent.recording.tape import Tape
 from agent.recording.witness import witnessed
@@ -72,6 +73,8 @@ class Services:
     speech: SpeechStack
     phrases: Phrases
     switchboard: Switchboard
+    pulse: Pulse
+    """How late the process runs."""
     control: CallControl
     """Of calls wherever they are held."""
     onboarding: Onboarding[Any]

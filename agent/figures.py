@@ -25,21 +25,21 @@ from agent.events import (
     VendorDegraded,
 )
 from agent.ports import EventBus
+from agent.pulse import Pulse
 from agent.stores.outbox_file import Backlog
 
 MAX_WAITING = 10_000
 RECENT = 500
 """Turns a shop's percentiles are made of: some fifty calls."""
-LAG_EVERY_S = 0.25
 BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)
 LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class Figures:
-    """A registry of the process's own, fed from the bus. Enter it; leaving stops the counting."""
+    """A registry of the process's own, fed from the bus and the loop's pulse. Enter it; leaving stops the counting."""
 
-    def __init__(self, bus: EventBus) -> None:
-        self._bus = bus
+    def __init__(self, bus: EventBus, pulse: Pulse) -> None:
+        self._bus, self._pulse = bus, pulse
         self._registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
         shop, code = ["location"], ["code"]
@@ -73,16 +73,14 @@ class Figures:
 
     async def __aenter__(self) -> Self:
         events = await self._exit.enter_async_context(self._bus.subscribe(limit=MAX_WAITING))
-        tasks = (
-            asyncio.create_task(self._follow(events), name="figures"),
-            asyncio.create_task(self._watch_loop(), name="loop lag"),
-        )
-        self._exit.push_async_callback(_stop, tasks)
+        self._exit.push_async_callback(_stop, asyncio.create_task(self._follow(events), name="figures"))
+        self._pulse.on_beat = lambda beat: self._lag.observe(beat.late_ms / 1000)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._pulse.on_beat = lambda _: None
         await self._exit.aclose()
 
     def text(
@@ -131,15 +129,7 @@ class Figures:
         self._stages.labels(str(location_id), stage).observe(seconds)
         self._recent.setdefault((location_id, stage), deque(maxlen=RECENT)).append(seconds)
 
-    async def _watch_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LAG_EVERY_S
-            await asyncio.sleep(LAG_EVERY_S)
-            self._lag.observe(max(0.0, loop.time() - due))
 
-
-async def _stop(tasks: tuple[asyncio.Task[None], ...]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -37,6 +37,8 @@ class Pulse:
         self._beats: deque[Beat] = deque(maxlen=KEPT)
         self.live: Callable[[], int] = lambda: 0
         """How many calls are on the line."""
+        self.on_beat: Callable[[Beat], None] = lambda _: None
+        """Told of each beat."""
 
     @property
     def late_ms(self) -> float:
@@ -60,6 +62,7 @@ class Pulse:
     def beat(self, beat: Beat) -> None:
         """Note what was seen."""
         self._beats.append(beat)
+        self.on_beat(beat)
 
     @asynccontextmanager
     async def beating(self) -> AsyncGenerator[None]:

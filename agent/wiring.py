@@ -128,6 +128,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncG
             speech=speech,
             phrases=phrases,
             switchboard=switchboard,
+            pulse=pulse,
             control=control,
             onboarding=onboarding,
             approval=Approval(store, bus, clock=clock),

@@ -14,12 +14,12 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any, TypeVar
 
 from _bench import Figure, Measured, percentile
+from _bench_first_tokens import FirstTokens
 from _bench_sides import (
     VENDOR_SETS,
     Name,
@@ -33,7 +33,6 @@ from _bench_sides import (
 )
 from _phone_line import LineError, PhoneLine, longest_silence
 
-from agent.emulators.mind import Reply, answer
 from agent.emulators.stage import Stage, open_stage
 
 T = TypeVar("T")
@@ -134,32 +133,11 @@ async def opened(asked: argparse.Namespace) -> AsyncGenerator[Bench]:
     """The vendors at the speed asked for, and the callers' words."""
     async with open_stage(latencies=VENDOR_SETS[asked.vendors]()) as stage:
         stage.openai.rules += rules()
-        first_tokens = FirstTokens(stage)
+        first_tokens = FirstTokens(stage.openai.rules, stage.openai.latencies.ttft_ms)
         if asked.vendors == "published":
             stage.openai.minds.append(first_tokens)
         never_pause()
         yield Bench(stage, words_for(stage), asked, first_tokens)
-
-
-class FirstTokens:
-    """When the model's first token comes: log-normal about the median, with a 95th percentile of 3.3 times as much, as
-    published.
-
-    Either side meets the same draws in the same round, each kind of answer its own: otherwise it would be luck who
-    meets the slow ones.
-    """
-
-    def __init__(self, stage: Stage) -> None:
-        self._rules, self._median = stage.openai.rules, stage.openai.latencies.ttft_ms
-        self.begin(0)
-
-    def begin(self, at: int) -> None:
-        """Draw as in any round of this number."""
-        self._dice: dict[str | None, Random] = defaultdict(lambda: Random(at))  # noqa: S311 - nothing secret
-
-    def __call__(self, body: dict[str, Any]) -> Reply:
-        reply = answer(body, self._rules)
-        return replace(reply, ttft_ms=self._median * self._dice[reply.say].lognormvariate(0, 0.727))
 
 
 def told(bench: Bench) -> Measured:
@@ -221,7 +199,7 @@ async def both(bench: Bench, work: Callable[[Side], Awaitable[list[T]]], rounds:
     async with _running(bench) as sides:
         for at in range(rounds):
             for side in sides:
-                bench.first_tokens.begin(at)
+                bench.first_tokens.begin(at, rounds)
                 found[side.name] += await bench.round(lambda side=side: work(side))
                 say(f"{bench.asked.what}, round {at + 1} of {rounds}: {side.name}")
     return found

@@ -39,6 +39,8 @@ from agent.stores.embedded import EmbeddedStore
 
 FIRST, SHOPS, RATE, SIZE = 1001, 50, 100, 500
 APPEAR_MS = 300
+SILENT_S = 60.0
+"""A process that owes an answer for longer has failed."""
 SCENE = ROOT / "scripts" / "scenes" / "6-in-a-hurry-in-london.yaml"
 
 
@@ -76,19 +78,28 @@ class Child:
         process = await asyncio.create_subprocess_exec(sys.executable, path, *arguments, stdin=pipe, stdout=pipe)
         return cls(process)
 
-    async def ask(self, line: dict[str, Any]) -> dict[str, Any]:
+    async def ask(self, line: dict[str, Any], busy_s: float = 0) -> dict[str, Any]:
         self._to.write(json.dumps(line).encode() + b"\n")
-        return await self.answer()
+        return await self.answer(busy_s)
 
-    async def answer(self) -> dict[str, Any]:
-        line = await self._back.readline()
+    async def answer(self, busy_s: float = 0) -> dict[str, Any]:
+        """Its next line. Raises `RuntimeError` when it ends instead, or says nothing for long after its work."""
+        try:
+            line = await asyncio.wait_for(self._back.readline(), busy_s + SILENT_S)
+        except TimeoutError:
+            raise RuntimeError("a process of the bench says nothing; what it said is above") from None
         if not line:
             raise RuntimeError("a process of the bench ended early; what it said is above")
         return json.loads(line)
 
     async def end(self) -> None:
+        """It ends when nobody asks any more; one that hangs is killed."""
         self._to.close()
-        await self._process.wait()
+        try:
+            await asyncio.wait_for(self._process.wait(), SILENT_S)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
 
 
 async def furnish(settings: Settings) -> None:
@@ -164,7 +175,7 @@ async def one_round(server: Child, run: Run, port: int, token: str, feed: str, s
     browsers = await Child.start("_bench_relay_load.py", json.dumps(asdict(load)))
     await browsers.answer()
     asked = {"seconds": seconds, "rate": RATE, "rooms": run.rooms, "first_location": FIRST, "size": SIZE}
-    told = await server.ask(asked)
+    told = await server.ask(asked, busy_s=seconds)
     got = await browsers.ask({"stop": True})
     await browsers.end()
     expected = [count * readers for count, (_, readers) in zip(told["sent"], got["per_room"], strict=True)]
@@ -223,7 +234,7 @@ async def session(
                     told = await one_round(server, RUNS[name], watched.port, token, asked.feed, asked.seconds)
                     rounds[name].append(told)
                     print(name, told, file=sys.stderr)
-            await ringing.enough(2 * asked.calls)
+            await ringing.enough(asked.calls)
     return rounds, ringing
 
 

@@ -40,7 +40,8 @@ from agent.pipelines.line_transport import HangUpFrame, LineTransport
 from agent.pipelines.speech import SpeechStack
 from agent.pipelines.supervision import Supervision
 from agent.pipelines.tap import CallLog, Tap
-from agent.pipelines.tools import TRANSFER, ToolDesk, tools_for
+from agent.pipelines.tool_desk import ToolDesk
+from agent.pipelines.tools import TRANSFER, tools_for
 from agent.pipelines.turns import user_turns
 from agent.pipelines.vigil import Trouble, Vigil
 from agent.ports import CallStore

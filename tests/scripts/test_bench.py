@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.emulators.mind import Rule
 from scripts._bench import percentile
+from scripts._bench_first_tokens import FirstTokens
 
 Start = Callable[..., subprocess.Popen[str]]
 FEW = ("--shops", "40", "--lookups", "60")
@@ -84,3 +86,34 @@ def test_calls_are_measured_on_both_sides_in_one_run(start: Start, tmp_path: Pat
     assert measured["conditions"]["vendors"] == "low"
     assert "greeting_ms, stock" in told
     assert svg.read_text().count("<rect") == 4
+
+
+def test_the_rounds_share_slow_first_tokens_out_between_them_and_either_side_meets_the_same():
+    tokens = FirstTokens([Rule(when="open", say="From nine.")], 500)
+
+    def drawn(at: int) -> list[float]:
+        tokens.begin(at, 20)
+        asked = {"messages": [{"role": "user", "content": "When are you open?"}]}
+        return [tokens(asked).ttft_ms or 0 for _ in range(3)]
+
+    rounds = [drawn(at) for at in range(20)]
+    assert [drawn(at) for at in range(20)] == rounds
+    for draws in zip(*rounds, strict=True):
+        ordered = sorted(draws)
+        assert ordered[9] <= 500 <= ordered[10]
+        assert ordered[18] <= 500 * 3.31 <= ordered[19] * 1.01
+    assert len(set(zip(*rounds, strict=True))) == 3
+
+
+def test_the_relay_is_measured_while_calls_are_under_way(start: Start, tmp_path: Path):
+    few = ("--runs", "rooms20x10", "--rounds", "1", "--seconds", "1", "--calls", "1")
+    process = start("bench.py", "relay", *few, "--json", tmp_path / "out.json")
+    out, err = process.communicate(timeout=170)
+    assert process.returncode == 0, err
+    told = json.loads((tmp_path / "out.json").read_text())
+    run = told["runs"]["rooms20x10"]
+    assert run["finals_lost"] == 0
+    assert 0 < run["p50_ms"] <= run["p99_ms"]
+    assert told["appear_ms"]["all"]
+    assert told["errors"] == []
+    assert "rooms20x10, p99" in out
