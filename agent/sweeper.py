@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 LOOK_S = 1.0
-IDLE, A_CALL, MOST = 5_000, 10_000, 250_000
+IDLE, A_CALL, MOST = 5_000, 10_000, 1_000_000
 """Objects made and not freed since it last looked, from which on it looks again: with nobody on the line, for each who
-is, and at most. A call is made of 2,700 and leaves next to none in circles (`agent.pipelines.dismantling`)."""
+is, and at most. A call is made of 2,700, which are alive: a full line must not be a reason to look. It leaves next to
+none in circles (`agent.pipelines.dismantling`)."""
 
 
 class Sweeper:

@@ -23,6 +23,10 @@ def test_the_more_are_on_the_line_the_later_it_looks_but_it_does():
     assert Sweeper(lambda: 10_000).is_due(MOST + 1)
 
 
+def test_what_calls_are_made_of_is_no_reason_to_look_however_many_there_are():
+    assert not any(Sweeper(lambda calls=calls: calls).is_due(4_000 * calls) for calls in range(1, 250))
+
+
 async def test_what_is_left_in_circles_goes_when_nobody_is_on_the_line_and_not_before():
     callers = 1
     async with Sweeper(lambda: callers, look_s=0.01).sweeping():
